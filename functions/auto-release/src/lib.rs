@@ -1,0 +1,1 @@
+//! Lambda on a schedule: everything whose time has come.

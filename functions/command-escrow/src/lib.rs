@@ -1,0 +1,1 @@
+//! Lambda: the other commands of buyers, sellers, arbiters and operators.

@@ -1,0 +1,1 @@
+//! Lambda: POST checkouts and further payment attempts.

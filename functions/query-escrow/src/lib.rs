@@ -1,0 +1,1 @@
+//! Lambda: everything that only reads.

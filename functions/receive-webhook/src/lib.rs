@@ -1,0 +1,1 @@
+//! Lambda: POST webhooks/{gateway}.

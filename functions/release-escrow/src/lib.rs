@@ -1,0 +1,1 @@
+//! Lambda: POST escrows/{id}/release.

@@ -1,0 +1,1 @@
+//! Lambda on SQS: does at the gateways what commits have promised.

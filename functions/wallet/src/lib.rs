@@ -1,0 +1,1 @@
+//! Lambda: balances and statements.

@@ -1,0 +1,1 @@
+//! The whole system on one machine: embedded DynamoDB, queue, schedule, gateway sandbox, clock.

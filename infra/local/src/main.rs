@@ -1,0 +1,2 @@
+//! wires
+fn main() {}

@@ -1,0 +1,1 @@
+//! The edge: requests, authentication, problems, views, telemetry, configuration.

@@ -1,0 +1,1 @@
+//! DynamoDB: keys, items, load, commit. The only crate that may write.

@@ -1,0 +1,1 @@
+//! The proofs: flows, races, crashes, permutations, contracts.
