@@ -1,0 +1,87 @@
+//! A dispute: the part of a milestone that is locked until it is settled, withdrawn, ruled, or falls to its default.
+
+use crate::lifecycle::Role;
+use crate::money::Minor;
+use crate::policy::words;
+use crate::time::{Period, Timestamp};
+
+/// The most pieces of evidence brought with one command.
+pub const MOST_EVIDENCE: usize = 10;
+
+/// Something that one side points at. Holdfast keeps the pointer and the hash, never the thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// What it is, in the marketplace's words: 1 to 32 characters (`screenshot`, `message`).
+    pub kind: String,
+    /// Where it is: an `https` address of at most 1000 characters.
+    pub uri: String,
+    /// The SHA-256 of what stands there, in 64 small hexadecimal digits.
+    pub sha256: Option<String>,
+    /// In words, at most 500 characters.
+    pub note: Option<String>,
+    /// Who brought it.
+    pub by: Role,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Where a dispute stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DisputeStatus {
+    /// Waits for a settlement, a ruling, or its default.
+    Open,
+    /// The opener took it back.
+    Withdrawn,
+    /// An arbiter ruled.
+    Ruled,
+    /// Nobody ruled in time.
+    Defaulted,
+    /// Both sides agreed on a split.
+    Settled,
+    /// An operator released or refunded the disputed part.
+    Overruled,
+}
+
+words!(DisputeStatus {
+    Open = "open",
+    Withdrawn = "withdrawn",
+    Ruled = "ruled",
+    Defaulted = "defaulted",
+    Settled = "settled",
+    Overruled = "overruled",
+});
+
+/// One dispute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dispute {
+    /// The milestone, by index.
+    pub milestone: u8,
+    /// What was locked, in minor units.
+    pub amount: Minor,
+    /// Why, in the opener's words.
+    pub reason: String,
+    /// What was brought. Append-only.
+    pub evidence: Vec<Evidence>,
+    /// Where it stands.
+    pub status: DisputeStatus,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// Before this moment an arbiter may not rule.
+    pub evidence_until: Timestamp,
+    /// At this moment it falls to the pinned default.
+    pub rule_by: Timestamp,
+    /// What was left of the milestone's running clock (delivery or auto-release) when it was opened.
+    pub clock_left: Option<Period>,
+    /// What went back to the buyer when it ended, in minor units.
+    pub to_buyer: Option<Minor>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+}
+
+impl Dispute {
+    /// Whether it still waits.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(self.status, DisputeStatus::Open)
+    }
+}

@@ -1,0 +1,292 @@
+//! What happened: entries with the money they moved, chained by hashes, never changed.
+
+use crate::currency::Currency;
+use crate::id::{GatewayName, Operation, UserId};
+use crate::lifecycle::{Role, Transition};
+use crate::milestone::Bucket;
+use crate::money::Minor;
+use crate::time::Timestamp;
+use sha2::{Digest, Sha256};
+use std::fmt;
+
+/// Who did it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// As what.
+    pub role: Role,
+    /// Which person; `None` for gateways and the clock.
+    pub sub: Option<UserId>,
+}
+
+impl Actor {
+    /// A person.
+    #[must_use]
+    pub const fn person(role: Role, sub: UserId) -> Self {
+        Self { role, sub: Some(sub) }
+    }
+
+    /// A deadline.
+    #[must_use]
+    pub const fn clock() -> Self {
+        Self { role: Role::Clock, sub: None }
+    }
+
+    /// A gateway's fact.
+    #[must_use]
+    pub const fn gateway() -> Self {
+        Self { role: Role::Gateway, sub: None }
+    }
+}
+
+/// An account of the double-entry ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Account {
+    /// Money at a gateway.
+    Gateway(GatewayName),
+    /// Held in the escrow whose journal this is.
+    Escrow,
+    /// A user's wallet.
+    Wallet(UserId),
+    /// The platform's fees.
+    Fees,
+    /// Refunds on their way.
+    Refunds(GatewayName),
+    /// Payouts on their way.
+    Payouts(GatewayName),
+    /// Disputed by a card's holder.
+    Chargebacks(GatewayName),
+    /// Credits on their way to a wallet.
+    Credits(UserId),
+    /// Payments that fitted nothing.
+    Unapplied(GatewayName),
+    /// Between two units.
+    Exchange,
+    /// What a user owes.
+    Receivable(UserId),
+}
+
+/// As the API writes it; the escrow's own account needs its id beside it, so it is only called `escrow` here.
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gateway(name) => write!(f, "gateway:{name}"),
+            Self::Escrow => write!(f, "escrow"),
+            Self::Wallet(owner) => write!(f, "wallet:{owner}"),
+            Self::Fees => write!(f, "fees"),
+            Self::Refunds(name) => write!(f, "refunds:{name}"),
+            Self::Payouts(name) => write!(f, "payouts:{name}"),
+            Self::Chargebacks(name) => write!(f, "chargebacks:{name}"),
+            Self::Credits(owner) => write!(f, "credits:{owner}"),
+            Self::Unapplied(name) => write!(f, "unapplied:{name}"),
+            Self::Exchange => write!(f, "exchange"),
+            Self::Receivable(owner) => write!(f, "receivable:{owner}"),
+        }
+    }
+}
+
+/// One side of an entry. The postings of an entry sum to zero per currency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Posting {
+    /// Which account.
+    pub account: Account,
+    /// In minor units; a debit is positive, a credit negative.
+    pub units: i64,
+    /// The unit.
+    pub currency: Currency,
+}
+
+impl Posting {
+    /// A debit.
+    #[must_use]
+    pub const fn debit(account: Account, amount: Minor, currency: Currency) -> Self {
+        Self { account, units: amount.units(), currency }
+    }
+
+    /// A credit.
+    #[must_use]
+    pub const fn credit(account: Account, amount: Minor, currency: Currency) -> Self {
+        Self { account, units: amount.units().saturating_neg(), currency }
+    }
+}
+
+/// Money that an entry moved between the buckets of a milestone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Move {
+    /// The milestone, by index.
+    pub milestone: u8,
+    /// Out of this.
+    pub from: Bucket,
+    /// Into that.
+    pub to: Bucket,
+    /// In minor units.
+    pub amount: Minor,
+}
+
+/// Which part of the escrow an entry is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// A milestone, by index.
+    Milestone(u8),
+    /// A payment, by number.
+    Payment(u16),
+    /// A refund, by number.
+    Refund(u16),
+    /// A dispute, by number.
+    Dispute(u16),
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub transition: Transition,
+    /// By whom.
+    pub actor: Actor,
+    /// To which part.
+    pub part: Option<Part>,
+    /// What moved inside the escrow.
+    pub moves: Vec<Move>,
+    /// What moved in the ledger.
+    pub postings: Vec<Posting>,
+    /// The gateway's object or event behind it.
+    pub reference: Option<String>,
+    /// Why, in somebody's words.
+    pub note: Option<String>,
+}
+
+/// An entry that cannot be: its postings do not sum to zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the postings of an entry do not sum to zero")]
+pub struct Unbalanced;
+
+impl Entry {
+    /// The postings per currency sum to zero.
+    ///
+    /// # Errors
+    /// [`Unbalanced`] if they do not.
+    pub fn check_balanced(&self) -> Result<(), Unbalanced> {
+        for posting in &self.postings {
+            let same = self.postings.iter().filter(|other| other.currency == posting.currency);
+            let sum = same.map(|other| i128::from(other.units)).sum::<i128>();
+            if sum != 0 {
+                return Err(Unbalanced);
+            }
+        }
+        Ok(())
+    }
+
+    /// The bytes that the chain hashes: every field behind its length or tag, so that no two entries share them.
+    fn canonical(&self, operation: &Operation) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(256);
+        let mut put = |part: &[u8]| {
+            bytes.extend_from_slice(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
+            bytes.extend_from_slice(part);
+        };
+        put(&operation.name);
+        put(&operation.content);
+        put(&self.at.as_millis().to_be_bytes());
+        put(self.transition.as_str().as_bytes());
+        put(self.actor.role.as_str().as_bytes());
+        put(self.actor.sub.as_ref().map_or("", UserId::as_str).as_bytes());
+        put(match self.part {
+            None => String::new(),
+            Some(Part::Milestone(index)) => format!("m{index}"),
+            Some(Part::Payment(number)) => format!("p{number}"),
+            Some(Part::Refund(number)) => format!("r{number}"),
+            Some(Part::Dispute(number)) => format!("d{number}"),
+        }
+        .as_bytes());
+        for moved in &self.moves {
+            put(&[moved.milestone]);
+            put(moved.from.as_str().as_bytes());
+            put(moved.to.as_str().as_bytes());
+            put(&moved.amount.units().to_be_bytes());
+        }
+        put(b"postings");
+        for posting in &self.postings {
+            put(posting.account.to_string().as_bytes());
+            put(&posting.units.to_be_bytes());
+            put(posting.currency.code().as_bytes());
+        }
+        put(b"words");
+        put(self.reference.as_deref().unwrap_or_default().as_bytes());
+        put(self.note.as_deref().unwrap_or_default().as_bytes());
+        bytes
+    }
+}
+
+/// The journal of one aggregate.
+///
+/// The fingerprints of **every** operation stay for ever: they answer whether something has happened. Of the chain only the head
+/// is kept; the rest is recomputed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Journal {
+    /// The hash of the newest entry, which holds the hash of the one before.
+    pub head: [u8; 32],
+    /// How many entries, from the oldest, have moved into pages of their own.
+    pub paged: u32,
+    /// The entries since then, oldest first.
+    pub entries: Vec<Entry>,
+    /// One for every entry ever, oldest first.
+    pub operations: Vec<Operation>,
+}
+
+/// Whether an operation has happened before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// Never.
+    New,
+    /// This very one; the number of its entry.
+    Before(usize),
+    /// One of that name that asked for something else.
+    Otherwise,
+}
+
+impl Journal {
+    /// Whether this operation is in the journal.
+    #[must_use]
+    pub fn seen(&self, operation: &Operation) -> Seen {
+        match self.operations.iter().position(|other| other.name == operation.name) {
+            None => Seen::New,
+            Some(at) if self.operations.get(at).is_some_and(|other| other.content == operation.content) => {
+                Seen::Before(at)
+            }
+            Some(_) => Seen::Otherwise,
+        }
+    }
+
+    /// Adds an entry and moves the head.
+    ///
+    /// # Errors
+    /// [`Unbalanced`] if the entry's postings do not sum to zero: nothing is added.
+    pub fn append(&mut self, operation: Operation, entry: Entry) -> Result<(), Unbalanced> {
+        entry.check_balanced()?;
+        self.head = link(&self.head, &operation, &entry);
+        self.operations.push(operation);
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    /// How many entries there are in all, pages included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.operations.len()
+    }
+
+    /// Whether nothing has happened.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.operations.is_empty()
+    }
+}
+
+/// The head of the chain after this entry.
+#[must_use]
+pub fn link(before: &[u8; 32], operation: &Operation, entry: &Entry) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    hasher.update(before);
+    hasher.update(entry.canonical(operation));
+    hasher.finalize().into()
+}
