@@ -1,1 +1,26 @@
 //! The whole system on one machine: embedded DynamoDB, queue, schedule, gateway sandbox, clock.
+//!
+//! What AWS is around the functions in the cloud, this crate is here, in one process: [`Local`] is the way in. The functions are
+//! the very ones that Lambda runs, and they see the same events.
+
+pub mod cli;
+mod clock;
+mod docs_page;
+mod dynamodb;
+pub mod faults;
+mod folder;
+mod gateway_v2;
+mod local;
+mod local_api;
+pub mod openapi;
+mod queue;
+mod quiet;
+mod router;
+mod schedule;
+mod server;
+mod system;
+mod tokens;
+
+pub use folder::{Data, FolderError};
+pub use local::{Local, Options};
+pub use system::StartError;

@@ -1,0 +1,138 @@
+//! The command line.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::folder::Data;
+use crate::local::{Local, Options};
+
+/// Holdfast on this machine: the API, a DynamoDB, queues, schedules and a payment sandbox in one process.
+#[derive(Debug, Parser)]
+#[command(name = "holdfast", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Port on 127.0.0.1 (0: any that is free)
+    #[arg(long, default_value_t = 3000, value_name = "PORT")]
+    port: u16,
+    /// Folder for everything that must survive a restart, or "memory" to keep nothing
+    #[arg(long, default_value = ".holdfast", value_name = "DIR|memory")]
+    data: Data,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Play the main job, from checkout to automatic release, and print each step
+    Demo,
+}
+
+/// Runs the command line to its end.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,holdfast=info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    match cli.command {
+        None => runtime.block_on(serve(cli.port, cli.data)),
+        Some(Command::Demo) => ExitCode::FAILURE,
+    }
+}
+
+async fn serve(port: u16, data: Data) -> ExitCode {
+    let options = Options { data: data.clone(), port, settings: Arc::new(setting), faults: None };
+    let local = match Local::start(options).await {
+        Ok(local) => local,
+        Err(error) => return failed(&error),
+    };
+    say(&greeting(local.url(), &data));
+    let mut asked = false;
+    loop {
+        tokio::select! {
+            () = local.ended() => return if asked { ExitCode::SUCCESS } else { ExitCode::FAILURE },
+            () = asked_to_stop() => {
+                if !asked {
+                    say("Stopping; what is in hand is finished first. Once more stops at once.\n");
+                }
+                local.ask_to_stop(asked);
+                asked = true;
+            }
+        }
+    }
+}
+
+/// Ctrl-C, or what service managers send.
+async fn asked_to_stop() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    if interrupt.await.is_err() {
+        // Without signals there is only the hard way to stop.
+        std::future::pending().await
+    }
+}
+
+/// The environment, read here and nowhere else in the local system.
+fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn greeting(url: &str, data: &Data) -> String {
+    let kept = match data {
+        Data::Folder(path) => format!("kept in {}", path.display()),
+        Data::Memory => "in memory, gone when this stops".to_owned(),
+    };
+    format!(
+        r#"
+Holdfast is ready. Data is {kept}.
+
+  {url}/          where to begin
+  {url}/docs      the API's reference
+  {url}/_local/health
+
+Try it:
+
+  TOKEN=$(curl -s {url}/_local/tokens -d '{{"sub": "usr_buyer"}}' | sed 's/.*"token":"\([^"]*\)".*/\1/')
+
+  curl -s {url}/v1/checkouts -H "authorization: Bearer $TOKEN" \
+    -H 'idempotency-key: my-first' -H 'content-type: application/json' -d '{{
+      "kind": "service", "subject": {{"type": "job", "id": "job_42"}},
+      "buyer": "usr_buyer", "seller": "usr_seller",
+      "currency": "SAR", "amount": "150.00", "gateway": "stripe"}}'
+
+  Open the checkout's url and pay in the sandbox. Later, move the clock:
+
+  curl -s {url}/_local/clock -d '{{"advance": "P7D"}}'
+
+Ctrl-C stops it. `cargo run -- demo` plays the whole story.
+"#
+    )
+}
+
+fn failed(error: &dyn std::error::Error) -> ExitCode {
+    // A terminal that is gone is no reason to fail differently.
+    let _ = writeln!(std::io::stderr(), "holdfast: {error}");
+    ExitCode::FAILURE
+}
+
+/// Prints for people. A reader that is gone is no reason to stop serving.
+pub(crate) fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
+}
