@@ -1,5 +1,8 @@
 //! What a commit has promised to do at a gateway, and how sure we are that it was done.
 //!
+//! Opening a checkout is not among them: it moves no money, and the payment that is `opening` holds its request. The caller's
+//! retry sends the same bytes under the same key, or the payment expires.
+//!
 //! `Ready` means that no request was ever sent. A worker claims an effect before it sends; while its answer is in doubt it never
 //! goes back to `Ready`. Two workers that both believe that they own one claim pay twice, so a claim is known by its token: a
 //! random number of the invocation, never by the operation or the fence alone.
@@ -10,8 +13,6 @@ use crate::time::Timestamp;
 /// What is to be done at a gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Task {
-    /// Open a checkout for the payment of that number.
-    OpenCheckout(u16),
     /// See to it that the payment of that number can no longer be paid.
     ClosePayment(u16),
     /// Make the refund of that number.
@@ -27,10 +28,10 @@ pub struct Claim {
     pub fence: u32,
     /// After this moment another worker may claim it.
     pub lease_until: Timestamp,
-    /// When the first request of this effect was sent. Never moves: it decides until when the same key may be sent again.
+    /// When the first request under the present key was sent. Never moves: it decides until when that key may be sent again.
     pub first_sent: Timestamp,
-    /// When the newest request was sent at the latest: the end of the newest lease under which one was sent.
-    pub last_lease: Timestamp,
+    /// The end of the lease under which the request before this one was sent; `None` if this claim is the first.
+    pub earlier_lease: Option<Timestamp>,
 }
 
 /// How far an effect is. One that is over is no longer in the item: its result is a fact in the journal.
@@ -80,6 +81,8 @@ pub struct Effect {
     pub tries: u8,
     /// Another key was needed so often: a gateway replays a stored 5xx for the key's life.
     pub key_suffix: u8,
+    /// The gateway answered with a 5xx: it may replay that for the key's life, so look before sending again.
+    pub look_up_first: bool,
     /// The deployment's epoch when it was promised. After a restore from backup the epoch is raised, and effects of an older
     /// one are looked up before anything is sent.
     pub epoch: u32,

@@ -91,8 +91,6 @@ pub struct Review {
     pub note: String,
     /// Since when.
     pub since: Timestamp,
-    /// When its alarm sounds next; it repeats daily.
-    pub alarm_at: Timestamp,
 }
 
 /// What a review is about.
@@ -160,6 +158,10 @@ pub struct Escrow {
     pub freezes: Vec<Freeze>,
     /// What waits for an operator.
     pub reviews: Vec<Review>,
+    /// Since when, without a break, a freeze or a review has stopped the clocks.
+    pub stopped_since: Option<Timestamp>,
+    /// When the alarm of a stop sounds next; it repeats daily.
+    pub alarm_at: Option<Timestamp>,
     /// What commits have promised to do at a gateway, until its result is a fact.
     pub effects: Vec<Effect>,
     /// Everything that happened.

@@ -2,7 +2,9 @@
 //!
 //! Pure: no async, no AWS, no JSON, no clock. `now` and ids are arguments; a decision is made on one whole aggregate.
 
+pub mod command;
 pub mod currency;
+pub mod decide;
 pub mod dispute;
 pub mod effect;
 pub mod escrow;
@@ -14,5 +16,7 @@ pub mod milestone;
 pub mod money;
 pub mod payment;
 pub mod policy;
+pub mod refusal;
 pub mod time;
+pub mod verify;
 pub mod wallet;

@@ -253,13 +253,13 @@ pub enum Permission {
     WrongActor,
 }
 
-/// Looks an attempt up in the table.
+/// Looks an attempt up in the table, for a milestone whose money is in these stages.
 #[must_use]
-pub fn permission(transition: Transition, actor: Role, stage: Stage) -> Permission {
+pub fn permission(transition: Transition, actor: Role, stages: &[Stage]) -> Permission {
     let mut found = Permission::WrongActor;
     for row in rows(transition) {
         if row.actor == actor {
-            if row.from.contains(&stage) {
+            if row.from.iter().any(|stage| stages.contains(stage)) {
                 return Permission::Granted(row.to);
             }
             found = Permission::WrongStage;
@@ -279,8 +279,8 @@ mod tests {
     #[test]
     fn time_never_settles_a_dispute_except_by_its_pinned_default() {
         for transition in Transition::ALL {
-            if permission(*transition, Role::Clock, Stage::Disputed) != Permission::WrongActor
-                && permission(*transition, Role::Clock, Stage::Disputed) != Permission::WrongStage
+            if permission(*transition, Role::Clock, &[Stage::Disputed]) != Permission::WrongActor
+                && permission(*transition, Role::Clock, &[Stage::Disputed]) != Permission::WrongStage
             {
                 assert!(matches!(transition, Transition::DefaultDispute | Transition::LookUp), "{transition}");
             }

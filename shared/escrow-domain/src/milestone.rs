@@ -130,6 +130,8 @@ pub struct Milestone {
     pub rounds: u8,
     /// All extensions together.
     pub extended: Period,
+    /// How long freezes and reviews have stopped its clocks since delivery; added to the window for disputes.
+    pub paused: Period,
 }
 
 impl Milestone {
@@ -148,6 +150,7 @@ impl Milestone {
             auto_release_at: None,
             rounds: 0,
             extended: Period::ZERO,
+            paused: Period::ZERO,
         }
     }
 
@@ -178,6 +181,21 @@ impl Milestone {
         }
     }
 
+    /// Every stage that a part of its money is in: only the disputed part is locked, the rest goes on.
+    #[must_use]
+    pub fn stages(&self) -> Vec<Stage> {
+        let whole = self.stage();
+        if whole.is_final() || whole == Stage::Pending {
+            return vec![whole];
+        }
+        let kept = if self.delivered_at.is_some() { Stage::Delivered } else { Stage::Held };
+        [(self.money.held, kept), (self.money.disputed, Stage::Disputed), (self.money.refunding, Stage::Refunding)]
+            .into_iter()
+            .filter(|(amount, _)| !amount.is_zero())
+            .map(|(_, stage)| stage)
+            .collect()
+    }
+
     /// What the buyer pays for it: the amount and the buyer's fee.
     ///
     /// # Errors
@@ -205,7 +223,7 @@ impl Milestone {
     /// The last moment (exclusive) at which the buyer may dispute; `None` before delivery, when only release ends it.
     #[must_use]
     pub fn dispute_until(&self, window: Period) -> Option<Timestamp> {
-        self.delivered_at.map(|delivered| delivered.after(window))
+        self.delivered_at.map(|delivered| delivered.after(window).after(self.paused))
     }
 }
 

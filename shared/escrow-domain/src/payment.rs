@@ -93,8 +93,8 @@ pub struct Capture {
     pub at: Timestamp,
     /// Whether it pays for milestones; if not, it was absorbed, and goes back.
     pub applied: bool,
-    /// What the gateway has told of refunds of it, in all: asked for here or not.
-    pub refunded_seen: Minor,
+    /// What the gateway gave back of it that nobody here had asked for.
+    pub unasked: Minor,
 }
 
 /// One attempt to pay.
@@ -166,8 +166,10 @@ pub enum RefundStatus {
     Succeeded,
     /// The gateway could not: an operator decides.
     Failed,
-    /// An operator has decided about it.
+    /// An operator has found that the buyer has it.
     Resolved,
+    /// It failed, and another refund took its place.
+    Replaced,
 }
 
 words!(RefundStatus {
@@ -176,6 +178,7 @@ words!(RefundStatus {
     Succeeded = "succeeded",
     Failed = "failed",
     Resolved = "resolved",
+    Replaced = "replaced",
 });
 
 /// Money on its way back to the buyer.
@@ -207,6 +210,6 @@ impl Refund {
     /// Whether nothing more is expected of it.
     #[must_use]
     pub const fn is_over(&self) -> bool {
-        matches!(self.status, RefundStatus::Succeeded | RefundStatus::Resolved)
+        matches!(self.status, RefundStatus::Succeeded | RefundStatus::Resolved | RefundStatus::Replaced)
     }
 }

@@ -1,0 +1,81 @@
+//! Delivery, changes, release.
+
+use super::draft::Draft;
+use super::guard::{guard, pick};
+use crate::journal::Part;
+use crate::lifecycle::{Role, Transition};
+use crate::milestone::Bucket;
+use crate::money::Minor;
+use crate::policy::REVISION_TIME;
+use crate::refusal::{Refusal, Undecided};
+
+pub(super) fn deliver(draft: &mut Draft, milestone: Option<u8>, note: Option<String>) -> Result<(), Undecided> {
+    let index = pick(&draft.escrow, milestone)?;
+    let (role, now) = (draft.actor().role, draft.at());
+    guard(&draft.escrow, Transition::Deliver, role, index, now)?;
+    draft.record(Transition::Deliver, Some(Part::Milestone(index)), None, note)?;
+    start_inspection(draft, index)
+}
+
+/// The work is there: silence is acceptance from now on.
+pub(super) fn start_inspection(draft: &mut Draft, index: u8) -> Result<(), Undecided> {
+    let (now, after) = (draft.at(), draft.escrow.terms.policy.auto_release_after);
+    let milestone = draft.milestone(index)?;
+    milestone.delivered_at = Some(now);
+    milestone.auto_release_at = Some(now.after(after));
+    milestone.deliver_by = None;
+    milestone.paused = crate::time::Period::ZERO;
+    Ok(())
+}
+
+pub(super) fn request_changes(draft: &mut Draft, milestone: Option<u8>, note: Option<String>) -> Result<(), Undecided> {
+    let index = pick(&draft.escrow, milestone)?;
+    let (role, now) = (draft.actor().role, draft.at());
+    guard(&draft.escrow, Transition::RequestChanges, role, index, now)?;
+    draft.record(Transition::RequestChanges, Some(Part::Milestone(index)), None, note)?;
+    let revise_by = now.after(draft.escrow.terms.policy.deliver_within.min(REVISION_TIME));
+    let milestone = draft.milestone(index)?;
+    milestone.delivered_at = None;
+    milestone.auto_release_at = None;
+    milestone.deliver_by = Some(revise_by);
+    milestone.rounds = milestone.rounds.saturating_add(1);
+    Ok(())
+}
+
+pub(super) fn release(
+    draft: &mut Draft,
+    milestone: Option<u8>,
+    amount: Option<Minor>,
+    reason: Option<String>,
+) -> Result<(), Undecided> {
+    let index = pick(&draft.escrow, milestone)?;
+    let (role, now) = (draft.actor().role, draft.at());
+    if role != Role::Operator {
+        guard(&draft.escrow, Transition::Release, role, index, now)?;
+        draft.record(Transition::Release, Some(Part::Milestone(index)), None, reason)?;
+        let part = part_of(draft, index, Bucket::Held, amount)?;
+        return draft.pay_seller(index, Bucket::Held, part);
+    }
+    guard(&draft.escrow, Transition::OperatorRelease, role, index, now)?;
+    let reason = reason.ok_or(Refusal::ReasonRequired)?;
+    draft.record(Transition::OperatorRelease, Some(Part::Milestone(index)), None, Some(reason))?;
+    let from = operators_bucket(draft, index)?;
+    let part = part_of(draft, index, from, amount)?;
+    super::disputes::overrule(draft, index, from, part, Minor::ZERO)?;
+    draft.pay_seller(index, from, part)
+}
+
+/// An operator decides about what is disputed, where something is; else about what is held.
+pub(super) fn operators_bucket(draft: &mut Draft, index: u8) -> Result<Bucket, Undecided> {
+    Ok(if draft.milestone(index)?.money.disputed.is_zero() { Bucket::Held } else { Bucket::Disputed })
+}
+
+/// The amount that is meant: the named one, or all that the bucket holds.
+pub(super) fn part_of(draft: &mut Draft, index: u8, bucket: Bucket, amount: Option<Minor>) -> Result<Minor, Undecided> {
+    let there = draft.milestone(index)?.money.get(bucket);
+    match amount {
+        None => Ok(there),
+        Some(part) if part <= there => Ok(part),
+        Some(_) => Err(Refusal::AmountTooLarge { most: there.of(draft.escrow.terms.currency) }.into()),
+    }
+}

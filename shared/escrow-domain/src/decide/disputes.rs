@@ -1,0 +1,151 @@
+//! Disputes: locking a part, taking it back, ruling, and what happens when nobody rules.
+
+use super::create::next_number;
+use super::delivery::part_of;
+use super::draft::Draft;
+use super::guard::{guard, pick};
+use crate::dispute::{Dispute, DisputeStatus, Evidence, MOST_EVIDENCE};
+use crate::journal::Part;
+use crate::lifecycle::{Stage, Transition};
+use crate::milestone::Bucket;
+use crate::money::Minor;
+use crate::policy::{DisputeDefault, EVIDENCE_WINDOW, LEAST_AFTER_DISPUTE};
+use crate::refusal::{Broken, Refusal, Undecided};
+
+pub(super) fn open(
+    draft: &mut Draft,
+    milestone: Option<u8>,
+    amount: Option<Minor>,
+    reason: &str,
+    evidence: &[Evidence],
+) -> Result<(), Undecided> {
+    let index = pick(&draft.escrow, milestone)?;
+    let (role, now) = (draft.actor().role, draft.at());
+    guard(&draft.escrow, Transition::Dispute, role, index, now)?;
+    if evidence.len() > MOST_EVIDENCE {
+        return Err(Refusal::Full { what: "evidence" }.into());
+    }
+    let number = next_number(draft.escrow.disputes.len())?;
+    draft.record(Transition::Dispute, Some(Part::Dispute(number)), None, None)?;
+    let amount = part_of(draft, index, Bucket::Held, amount)?;
+    draft.shift(index, Bucket::Held, Bucket::Disputed, amount)?;
+    let there = draft.milestone(index)?.clone();
+    let running = there.auto_release_at.or(there.deliver_by);
+    let rule_by = now.after(draft.escrow.terms.policy.dispute_rule_within);
+    draft.escrow.disputes.push(Dispute {
+        milestone: index,
+        amount,
+        reason: reason.to_owned(),
+        evidence: evidence.to_vec(),
+        status: DisputeStatus::Open,
+        opened_at: now,
+        evidence_until: now.after(EVIDENCE_WINDOW),
+        rule_by,
+        clock_left: running.map(|deadline| deadline.since(now)),
+        to_buyer: None,
+        ended_at: None,
+    });
+    Ok(())
+}
+
+/// The milestone that a command about a dispute means: the named one, or the only one with an open dispute.
+fn disputed(draft: &Draft, milestone: Option<u8>) -> Result<u8, Refusal> {
+    if milestone.is_some() {
+        return pick(&draft.escrow, milestone);
+    }
+    let mut open = draft.escrow.disputes.iter().filter(|dispute| dispute.is_open());
+    match (open.next(), open.next()) {
+        (Some(one), None) => Ok(one.milestone),
+        (Some(_), Some(_)) => Err(Refusal::MilestoneRequired),
+        (None, _) => pick(&draft.escrow, None),
+    }
+}
+
+/// Ends the open dispute of a milestone; its number.
+fn end(draft: &mut Draft, index: u8, status: DisputeStatus, to_buyer: Option<Minor>) -> Result<u16, Undecided> {
+    let now = draft.at();
+    let mut open = draft.escrow.disputes.iter_mut().enumerate();
+    let found = open.find(|(_, dispute)| dispute.milestone == index && dispute.is_open());
+    let (number, dispute) = found.ok_or(Broken("money is disputed, but no dispute is open"))?;
+    dispute.status = status;
+    dispute.to_buyer = to_buyer;
+    dispute.ended_at = Some(now);
+    next_number(number)
+}
+
+fn number_of_open(draft: &Draft, index: u8, transition: Transition) -> Result<u16, Undecided> {
+    let stage =
+        draft.escrow.milestones.get(usize::from(index)).map_or(Stage::Pending, crate::milestone::Milestone::stage);
+    let at = draft.escrow.disputes.iter().position(|dispute| dispute.milestone == index && dispute.is_open());
+    next_number(at.ok_or(Refusal::WrongStage { transition, stage })?)
+}
+
+pub(super) fn withdraw(draft: &mut Draft, milestone: Option<u8>) -> Result<(), Undecided> {
+    let index = disputed(draft, milestone)?;
+    let (role, now) = (draft.actor().role, draft.at());
+    guard(&draft.escrow, Transition::WithdrawDispute, role, index, now)?;
+    let number = number_of_open(draft, index, Transition::WithdrawDispute)?;
+    draft.record(Transition::WithdrawDispute, Some(Part::Dispute(number)), None, None)?;
+    let locked = draft.milestone(index)?.money.disputed;
+    let was_all = draft.milestone(index)?.money.held.is_zero();
+    draft.shift(index, Bucket::Disputed, Bucket::Held, locked)?;
+    end(draft, index, DisputeStatus::Withdrawn, None)?;
+    // What was left of the clock runs on, but never so little that the other side is taken by surprise. Where a part was never
+    // disputed its clock never stopped; the part that comes back must not shorten it.
+    let left = draft.escrow.disputes.get(usize::from(number)).and_then(|dispute| dispute.clock_left);
+    let again = now.after(left.unwrap_or_default().max(LEAST_AFTER_DISPUTE));
+    let there = draft.milestone(index)?;
+    let clock = if there.delivered_at.is_some() { &mut there.auto_release_at } else { &mut there.deliver_by };
+    *clock = if was_all { Some(again) } else { Some(clock.map_or(again, |running| running.max(again))) };
+    Ok(())
+}
+
+pub(super) fn rule(draft: &mut Draft, milestone: Option<u8>, to_buyer: Minor, reason: &str) -> Result<(), Undecided> {
+    let index = disputed(draft, milestone)?;
+    let (role, now) = (draft.actor().role, draft.at());
+    guard(&draft.escrow, Transition::Rule, role, index, now)?;
+    let number = number_of_open(draft, index, Transition::Rule)?;
+    let locked = draft.milestone(index)?.money.disputed;
+    if to_buyer > locked {
+        return Err(Refusal::AmountTooLarge { most: locked.of(draft.escrow.terms.currency) }.into());
+    }
+    draft.record(Transition::Rule, Some(Part::Dispute(number)), None, Some(reason.to_owned()))?;
+    end(draft, index, DisputeStatus::Ruled, Some(to_buyer))?;
+    settle(draft, index, to_buyer)
+}
+
+/// What the pinned default says, when the time of a dispute is over.
+pub(super) fn default(draft: &mut Draft, number: u16, index: u8) -> Result<(), Undecided> {
+    let locked = draft.milestone(index)?.money.disputed;
+    let to_buyer = match draft.escrow.terms.policy.dispute_default {
+        DisputeDefault::RefundBuyer => locked,
+        DisputeDefault::ReleaseSeller => Minor::ZERO,
+    };
+    draft.record(Transition::DefaultDispute, Some(Part::Dispute(number)), None, None)?;
+    end(draft, index, DisputeStatus::Defaulted, Some(to_buyer))?;
+    settle(draft, index, to_buyer)
+}
+
+/// Divides what is locked: so much to the buyer, the rest to the seller. The parts are the whole.
+fn settle(draft: &mut Draft, index: u8, to_buyer: Minor) -> Result<(), Undecided> {
+    let to_seller = draft.milestone(index)?.money.disputed.minus(to_buyer)?;
+    if !to_seller.is_zero() {
+        draft.pay_seller(index, Bucket::Disputed, to_seller)?;
+    }
+    draft.refund_buyer(index, Bucket::Disputed, to_buyer)
+}
+
+/// An operator's decision about disputed money ends the dispute once nothing of it is left.
+pub(super) fn overrule(
+    draft: &mut Draft,
+    index: u8,
+    from: Bucket,
+    to_seller: Minor,
+    to_buyer: Minor,
+) -> Result<(), Undecided> {
+    let whole = draft.milestone(index)?.money.disputed;
+    if from == Bucket::Disputed && to_seller.plus(to_buyer)? == whole {
+        end(draft, index, DisputeStatus::Overruled, Some(to_buyer))?;
+    }
+    Ok(())
+}

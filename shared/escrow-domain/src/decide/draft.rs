@@ -1,0 +1,205 @@
+//! A change being made: a copy of the escrow, and for each thing that happens one journal entry. Finishing it checks the money.
+
+use crate::effect::{Effect, Progress, Task};
+use crate::escrow::Escrow;
+use crate::fees;
+use crate::id::Operation;
+use crate::journal::{Account, Actor, Entry, Move, Part, Posting};
+use crate::lifecycle::Transition;
+use crate::milestone::{Bucket, Milestone};
+use crate::money::Minor;
+use crate::refusal::{Broken, Undecided};
+use crate::time::Timestamp;
+use crate::verify;
+use crate::wallet::{Credit, LineKind};
+
+/// When a decision is made, and in which epoch of the deployment (see [`Effect::epoch`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// The one clock's time.
+    pub at: Timestamp,
+    /// Raised after a restore from backup.
+    pub epoch: u32,
+}
+
+/// A decided change. The escrow and every credit commit together, or nothing does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The whole next escrow; its version is one more than that of the escrow it was decided on.
+    pub escrow: Escrow,
+    /// What wallets receive in the same commit.
+    pub credits: Vec<Credit>,
+}
+
+/// The entry being written.
+struct Open {
+    transition: Transition,
+    part: Option<Part>,
+    moves: Vec<Move>,
+    postings: Vec<Posting>,
+    reference: Option<String>,
+    note: Option<String>,
+}
+
+/// A change in the making.
+pub(super) struct Draft {
+    pub(super) escrow: Escrow,
+    pub(super) now: Moment,
+    actor: Actor,
+    operation: Operation,
+    credits: Vec<Credit>,
+    open: Option<Open>,
+}
+
+impl Draft {
+    pub(super) fn new(escrow: &Escrow, actor: Actor, operation: Operation, now: Moment) -> Self {
+        Self { escrow: escrow.clone(), now, actor, operation, credits: Vec::new(), open: None }
+    }
+
+    pub(super) const fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// Whose entries follow, and under which operation. One change of the clock can hold several.
+    pub(super) fn act_as(&mut self, actor: Actor, operation: Operation) -> Result<(), Undecided> {
+        self.close()?;
+        self.actor = actor;
+        self.operation = operation;
+        Ok(())
+    }
+
+    /// Begins the entry of this operation.
+    pub(super) fn record(
+        &mut self,
+        transition: Transition,
+        part: Option<Part>,
+        reference: Option<String>,
+        note: Option<String>,
+    ) -> Result<(), Undecided> {
+        self.close()?;
+        self.open = Some(Open { transition, part, moves: Vec::new(), postings: Vec::new(), reference, note });
+        Ok(())
+    }
+
+    /// Ends the open entry and appends it to the journal.
+    fn close(&mut self) -> Result<(), Undecided> {
+        let Some(open) = self.open.take() else { return Ok(()) };
+        let entry = Entry {
+            at: self.now.at,
+            transition: open.transition,
+            actor: self.actor.clone(),
+            part: open.part,
+            moves: open.moves,
+            postings: open.postings,
+            reference: open.reference,
+            note: open.note,
+        };
+        self.escrow.journal.append(self.operation, entry)?;
+        Ok(())
+    }
+
+    /// The milestone of that index.
+    pub(super) fn milestone(&mut self, index: u8) -> Result<&mut Milestone, Undecided> {
+        let missing = Undecided::Broken(Broken("a milestone that does not exist"));
+        self.escrow.milestones.get_mut(usize::from(index)).ok_or(missing)
+    }
+
+    /// Moves money between two buckets of a milestone and notes it in the entry.
+    pub(super) fn shift(&mut self, milestone: u8, from: Bucket, to: Bucket, amount: Minor) -> Result<(), Undecided> {
+        if amount.is_zero() {
+            return Ok(());
+        }
+        self.milestone(milestone)?.money.shift(from, to, amount)?;
+        let open = self.open.as_mut().ok_or(Broken("money moved outside of an entry"))?;
+        open.moves.push(Move { milestone, from, to, amount });
+        Ok(())
+    }
+
+    /// Books one debit and one credit of the same amount.
+    pub(super) fn book(&mut self, debit: Account, credit: Account, amount: Minor) -> Result<(), Undecided> {
+        if amount.is_zero() {
+            return Ok(());
+        }
+        let currency = self.escrow.terms.currency;
+        let open = self.open.as_mut().ok_or(Broken("money booked outside of an entry"))?;
+        for posting in [Posting::debit(debit, amount, currency), Posting::credit(credit, amount, currency)] {
+            // One line per account and entry: two debits of the escrow read as one.
+            match open.postings.iter_mut().find(|other| other.account == posting.account) {
+                Some(same) => {
+                    same.units = same.units.checked_add(posting.units).ok_or(Broken("a posting left its bounds"))?;
+                }
+                None => open.postings.push(posting),
+            }
+        }
+        open.postings.retain(|posting| posting.units != 0);
+        Ok(())
+    }
+
+    /// Gives the seller `amount` of a milestone out of `from`, less the fee, and the platform its fee.
+    pub(super) fn pay_seller(&mut self, milestone: u8, from: Bucket, amount: Minor) -> Result<(), Undecided> {
+        let before = self.milestone(milestone)?.clone();
+        self.shift(milestone, from, Bucket::Released, amount)?;
+        let released = before.money.released.plus(amount)?;
+        let earned = |fee: Minor| -> Result<Minor, Undecided> {
+            let sofar = fees::taken(fee, before.money.released, before.amount)?;
+            Ok(fees::taken(fee, released, before.amount)?.minus(sofar)?)
+        };
+        let (from_seller, from_buyer) = (earned(before.fee.seller)?, earned(before.fee.buyer)?);
+        let to_seller = amount.minus(from_seller)?;
+        let seller = self.escrow.terms.seller.clone();
+        self.book(Account::Escrow, Account::Wallet(seller.clone()), to_seller)?;
+        self.book(Account::Escrow, Account::Fees, from_seller.plus(from_buyer)?)?;
+        if !to_seller.is_zero() {
+            let entry = u32::try_from(self.escrow.journal.len()).map_err(|_| Broken("a journal without end"))?;
+            self.credits.push(Credit {
+                owner: seller,
+                currency: self.escrow.terms.currency,
+                amount: to_seller,
+                kind: LineKind::Release,
+                escrow: self.escrow.id,
+                entry,
+                at: self.now.at,
+            });
+        }
+        Ok(())
+    }
+
+    /// Promises to do something at a gateway, as soon as possible.
+    pub(super) fn promise(&mut self, task: Task) {
+        let (due_at, epoch) = (self.now.at, self.now.epoch);
+        self.escrow.effects.push(Effect {
+            task,
+            progress: Progress::Ready,
+            due_at,
+            tries: 0,
+            key_suffix: 0,
+            look_up_first: false,
+            epoch,
+        });
+    }
+
+    /// Takes an effect away whose result is a fact now.
+    pub(super) fn done_with(&mut self, task: Task) {
+        self.escrow.effects.retain(|effect| effect.task != task);
+    }
+
+    /// The finished change: the entry closed, the version counted, the clocks of stops kept, the money checked.
+    pub(super) fn finish(mut self) -> Result<Change, Undecided> {
+        self.close()?;
+        super::overlays::keep_stop(&mut self.escrow, self.now.at);
+        self.escrow.version = self.escrow.version.checked_add(1).ok_or(Broken("a version without end"))?;
+        self.escrow.updated_at = self.now.at;
+        verify::check_money(&self.escrow)?;
+        Ok(Change { escrow: self.escrow, credits: self.credits })
+    }
+
+    /// The same for a change that is no entry (a claim, a page's address): nothing but the version is counted.
+    pub(super) fn finish_quietly(mut self) -> Result<Change, Undecided> {
+        self.escrow.version = self.escrow.version.checked_add(1).ok_or(Broken("a version without end"))?;
+        Ok(Change { escrow: self.escrow, credits: self.credits })
+    }
+
+    pub(super) const fn at(&self) -> Timestamp {
+        self.now.at
+    }
+}

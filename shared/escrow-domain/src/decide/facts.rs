@@ -1,0 +1,334 @@
+//! A gateway's facts: money that arrived, pages that closed, refunds that moved. They may come in any order and any number of times.
+
+use super::closing::{close_payment, close_payments};
+use super::delivery::start_inspection;
+use super::draft::{Draft, Moment};
+use super::moves::gateway_of;
+use super::{Outcome, overlays};
+use crate::command::{Attempt, Fact, RefundOutcome};
+use crate::effect::{Progress, Task};
+use crate::escrow::{Escrow, FreezeCause, ReviewCause};
+use crate::id::{GatewayName, Operation};
+use crate::journal::{Account, Actor, Part};
+use crate::lifecycle::{Permission, Role, Transition, permission};
+use crate::milestone::Bucket;
+use crate::money::{Minor, Money};
+use crate::payment::{Capture, PaymentStatus, RefundOf, RefundStatus};
+use crate::policy::Kind;
+use crate::refusal::{Misfit, Undecided};
+use crate::time::{Period, Timestamp};
+
+/// A pending refund is looked up for the first time after this; later look-ups are further and further apart.
+const FIRST_LOOK_UP: Period = Period::hours(1);
+
+pub(super) fn apply(escrow: &Escrow, fact: &Fact, attempt: &Attempt, now: Moment) -> Result<Outcome, Undecided> {
+    let mut draft = Draft::new(escrow, attempt.actor.clone(), attempt.operation, now);
+    match fact {
+        Fact::Paid { payment, gateway, capture, money, reference } => {
+            return paid(draft, *payment, *gateway, capture, *money, reference.as_deref());
+        }
+        Fact::Processing { payment } => {
+            let payment = known_payment(&mut draft, *payment)?;
+            if !matches!(payment.status, PaymentStatus::Opening | PaymentStatus::Open) {
+                return Ok(Outcome::AlreadyDone);
+            }
+            payment.status = PaymentStatus::Processing;
+            return quietly(draft);
+        }
+        Fact::Closed { payment } => {
+            let at = draft.at();
+            let number = *payment;
+            let payment = known_payment(&mut draft, number)?;
+            if !payment.is_live() && payment.status != PaymentStatus::Closing {
+                return Ok(Outcome::AlreadyDone);
+            }
+            payment.status = PaymentStatus::Closed;
+            payment.url = None;
+            payment.request = None;
+            payment.expires_at = payment.expires_at.min(at);
+            let reference = payment.reference.clone();
+            draft.record(Transition::ClosePayment, Some(Part::Payment(number)), reference, None)?;
+            draft.done_with(Task::ClosePayment(number));
+        }
+        Fact::Refund { refund, reference, outcome } => return refund_moved(draft, *refund, reference, outcome),
+        Fact::CaptureRefunded { capture, total } => return capture_refunded(draft, capture, *total),
+        Fact::ChargebackOpened { reference, reason } => {
+            draft.record(Transition::Freeze, None, Some(reference.clone()), Some(reason.clone()))?;
+            overlays::add_freeze(&mut draft, FreezeCause::Chargeback, reason);
+        }
+        Fact::ChargebackClosed { reference, won } => {
+            if !*won || !draft.escrow.freezes.iter().any(|freeze| freeze.cause == FreezeCause::Chargeback) {
+                // A lost one stays frozen: an operator decides who bears it.
+                return Ok(Outcome::AlreadyDone);
+            }
+            draft.record(Transition::Unfreeze, None, Some(reference.clone()), None)?;
+            draft.escrow.freezes.retain(|freeze| freeze.cause != FreezeCause::Chargeback);
+        }
+    }
+    Ok(Outcome::Changed(Box::new(draft.finish()?)))
+}
+
+fn quietly(draft: Draft) -> Result<Outcome, Undecided> {
+    Ok(Outcome::Changed(Box::new(draft.finish_quietly()?)))
+}
+
+fn known_payment(draft: &mut Draft, number: u16) -> Result<&mut crate::payment::Payment, Undecided> {
+    if usize::from(number) >= draft.escrow.payments.len() {
+        return Err(Misfit::PaymentUnknown.into());
+    }
+    draft.payment(number)
+}
+
+/// Money arrived. It funds the milestones that it was asked for, if they all still wait; else it is absorbed, and goes back.
+fn paid(
+    mut draft: Draft,
+    number: u16,
+    gateway: GatewayName,
+    capture: &str,
+    money: Money,
+    reference: Option<&str>,
+) -> Result<Outcome, Undecided> {
+    let (at, currency) = (draft.at(), draft.escrow.terms.currency);
+    let payment = known_payment(&mut draft, number)?.clone();
+    if gateway_of(&payment)? != gateway {
+        return Err(Misfit::OtherGateway.into());
+    }
+    let expected = payment.amount.of(currency);
+    if money != expected {
+        let told = |money: Money| format!("{money} {}", money.currency);
+        return Err(Misfit::OtherAmount { told: told(money), expected: told(expected) }.into());
+    }
+    if draft.escrow.payments.iter().any(|payment| payment.capture(capture).is_some()) {
+        return Ok(Outcome::AlreadyDone);
+    }
+    let waits = |index: &u8| {
+        draft.escrow.milestones.get(usize::from(*index)).is_some_and(|milestone| {
+            matches!(permission(Transition::Fund, Role::Gateway, &milestone.stages()), Permission::Granted(_))
+        })
+    };
+    let fits = payment.captures.is_empty() && payment.milestones.iter().all(waits);
+    let transition = if fits { Transition::Fund } else { Transition::AbsorbPayment };
+    draft.record(transition, Some(Part::Payment(number)), Some(capture.to_owned()), None)?;
+    let stored = draft.payment(number)?;
+    let index = u8::try_from(stored.captures.len()).map_err(|_| crate::refusal::Broken("captures without end"))?;
+    stored.captures.push(Capture {
+        id: capture.to_owned(),
+        amount: money.amount,
+        at,
+        applied: fits,
+        unasked: Minor::ZERO,
+    });
+    if stored.reference.is_none() {
+        stored.reference = reference.map(str::to_owned);
+    }
+    stored.url = None;
+    stored.request = None;
+    if fits {
+        stored.status = PaymentStatus::Paid;
+        fund(&mut draft, &payment.milestones, gateway, money.amount)?;
+    } else {
+        if stored.status != PaymentStatus::Paid {
+            stored.status = PaymentStatus::Absorbed;
+        }
+        draft.book(Account::Gateway(gateway), Account::Unapplied(gateway), money.amount)?;
+        draft.book(Account::Unapplied(gateway), Account::Refunds(gateway), money.amount)?;
+        draft.promise_refund(number, index, RefundOf::Unapplied, Minor::ZERO, money.amount)?;
+    }
+    draft.done_with(Task::ClosePayment(number));
+    Ok(Outcome::Changed(Box::new(draft.finish()?)))
+}
+
+fn fund(draft: &mut Draft, milestones: &[u8], gateway: GatewayName, amount: Minor) -> Result<(), Undecided> {
+    let (at, policy, kind) = (draft.at(), draft.escrow.terms.policy, draft.escrow.terms.kind);
+    draft.book(Account::Gateway(gateway), Account::Escrow, amount)?;
+    for index in milestones {
+        let whole = draft.milestone(*index)?.amount;
+        draft.shift(*index, Bucket::Unfunded, Bucket::Held, whole)?;
+        let milestone = draft.milestone(*index)?;
+        milestone.funded_at = Some(at);
+        milestone.deliver_by = Some(at.after(policy.deliver_within));
+        if kind == Kind::Product {
+            // Delivered the moment it is paid. Its release is the clock's, even when due at once: funding commits alone.
+            start_inspection(draft, *index)?;
+        }
+    }
+    close_payments(draft)
+}
+
+fn refund_moved(mut draft: Draft, number: u16, reference: &str, outcome: &RefundOutcome) -> Result<Outcome, Undecided> {
+    if usize::from(number) >= draft.escrow.refunds.len() {
+        return Err(Misfit::RefundUnknown.into());
+    }
+    let at = draft.at();
+    let refund = draft.refund(number)?.clone();
+    let (payment, part) = (draft.payment(refund.payment)?.clone(), Some(Part::Refund(number)));
+    let gateway = gateway_of(&payment)?;
+    match (refund.status, outcome) {
+        (RefundStatus::Promised, RefundOutcome::Pending) => {
+            let stored = draft.refund(number)?;
+            stored.status = RefundStatus::Pending;
+            stored.reference = Some(reference.to_owned());
+            stored.look_up_at = Some(at.after(FIRST_LOOK_UP));
+            draft.done_with(Task::Refund(number));
+            return quietly(draft);
+        }
+        (RefundStatus::Promised | RefundStatus::Pending, RefundOutcome::Succeeded) => {
+            draft.record(Transition::ConfirmRefund, part, Some(reference.to_owned()), None)?;
+            draft.book(Account::Refunds(gateway), Account::Gateway(gateway), refund.amount)?;
+            if let RefundOf::Milestone(index) = refund.of {
+                draft.shift(index, Bucket::Refunding, Bucket::Refunded, refund.principal)?;
+            }
+            let stored = draft.refund(number)?;
+            stored.status = RefundStatus::Succeeded;
+            stored.reference = Some(reference.to_owned());
+            stored.look_up_at = None;
+            draft.done_with(Task::Refund(number));
+            overlays::close_review(&mut draft.escrow, ReviewCause::RefundInDoubt, number);
+        }
+        (RefundStatus::Promised | RefundStatus::Pending | RefundStatus::Succeeded, RefundOutcome::Failed(why)) => {
+            draft.record(Transition::FailRefund, part, Some(reference.to_owned()), Some(why.clone()))?;
+            let (from, source) = if refund.status == RefundStatus::Succeeded {
+                (Bucket::Refunded, Account::Gateway(gateway))
+            } else {
+                (Bucket::Refunding, Account::Refunds(gateway))
+            };
+            match refund.of {
+                RefundOf::Milestone(index) => {
+                    draft.shift(index, from, Bucket::Held, refund.principal)?;
+                    draft.book(source, Account::Escrow, refund.amount)?;
+                }
+                RefundOf::Unapplied => draft.book(source, Account::Unapplied(gateway), refund.amount)?,
+            }
+            let stored = draft.refund(number)?;
+            stored.status = RefundStatus::Failed;
+            stored.reference = Some(reference.to_owned());
+            stored.look_up_at = None;
+            draft.done_with(Task::Refund(number));
+            overlays::close_review(&mut draft.escrow, ReviewCause::RefundInDoubt, number);
+            overlays::add_review(&mut draft, ReviewCause::RefundFailed, number, why);
+        }
+        (RefundStatus::Pending, RefundOutcome::Pending)
+        | (RefundStatus::Succeeded, RefundOutcome::Pending | RefundOutcome::Succeeded)
+        | (RefundStatus::Failed | RefundStatus::Resolved | RefundStatus::Replaced, _) => {
+            return Ok(Outcome::AlreadyDone);
+        }
+    }
+    Ok(Outcome::Changed(Box::new(draft.finish()?)))
+}
+
+/// The gateway tells a total. What our own refunds do not explain was given back by somebody else.
+fn capture_refunded(mut draft: Draft, capture: &str, total: Money) -> Result<Outcome, Undecided> {
+    let found = draft.escrow.payments.iter().enumerate().find_map(|(number, payment)| {
+        payment.capture(capture).map(|(index, known)| (number, index, known.clone(), payment.clone()))
+    });
+    let Some((number, index, known, payment)) = found else { return Err(Misfit::RefundUnknown.into()) };
+    let (number, index) = (super::create::next_number(number)?, super::create::next_number(index)?);
+    if total.currency != draft.escrow.terms.currency || total.amount > known.amount {
+        let expected = known.amount.of(draft.escrow.terms.currency);
+        return Err(Misfit::OtherAmount { told: total.to_string(), expected: expected.to_string() }.into());
+    }
+    let ours = draft.escrow.refunds.iter().enumerate().filter(|(at, refund)| {
+        let waits = draft.escrow.effects.iter().any(|effect| {
+            usize::from(match effect.task {
+                Task::Refund(number) => number,
+                Task::ClosePayment(_) => u16::MAX,
+            }) == *at
+                && effect.progress == Progress::Ready
+        });
+        let counts = !matches!(refund.status, RefundStatus::Failed | RefundStatus::Replaced);
+        refund.payment == number && u16::from(refund.capture) == index && counts && !waits
+    });
+    let explained = Minor::sum(ours.map(|(_, refund)| refund.amount))?.plus(known.unasked)?;
+    if total.amount <= explained {
+        return Ok(Outcome::AlreadyDone);
+    }
+    let excess = total.amount.minus(explained)?;
+    let gateway = gateway_of(&payment)?;
+    draft.record(Transition::AbsorbRefund, Some(Part::Payment(number)), Some(capture.to_owned()), None)?;
+    if let Some(stored) = draft.payment(number)?.captures.get_mut(usize::from(index)) {
+        stored.unasked = stored.unasked.plus(excess)?;
+    }
+    if let ([milestone], true) = (payment.milestones.as_slice(), known.applied) {
+        let there = draft.milestone(*milestone)?.clone();
+        if excess == there.money.held.plus(there.fee_held()?)? && there.money.disputed.is_zero() {
+            // All that is left went back: it is booked as it is.
+            draft.shift(*milestone, Bucket::Held, Bucket::Refunded, there.money.held)?;
+            draft.book(Account::Escrow, Account::Gateway(gateway), excess)?;
+            return Ok(Outcome::Changed(Box::new(draft.finish()?)));
+        }
+    }
+    let note = format!("the gateway gave back {excess} that nobody here asked for", excess = excess.of(total.currency));
+    overlays::add_review(&mut draft, ReviewCause::RefundUnasked, number, &note);
+    Ok(Outcome::Changed(Box::new(draft.finish()?)))
+}
+
+/// Stores the page that a gateway opened. The webhook may have come first, or the escrow may have been given up meanwhile: the
+/// answer is merged into what stands there.
+///
+/// # Errors
+/// [`Undecided::Misfit`] if there is no such payment.
+pub fn checkout_opened(
+    escrow: &Escrow,
+    number: u16,
+    reference: &str,
+    url: &str,
+    expires_at: Timestamp,
+    now: Moment,
+) -> Result<Outcome, Undecided> {
+    let mut draft = quiet_draft(escrow, now);
+    let payment = known_payment(&mut draft, number)?;
+    if payment.reference.is_some() {
+        return Ok(Outcome::AlreadyDone);
+    }
+    payment.reference = Some(reference.to_owned());
+    payment.request = None;
+    match payment.status {
+        PaymentStatus::Opening | PaymentStatus::Processing => {
+            payment.status =
+                if payment.status == PaymentStatus::Opening { PaymentStatus::Open } else { PaymentStatus::Processing };
+            payment.url = Some(url.to_owned());
+            // Never later than was agreed; and not moved by a second that the gateway rounds away.
+            if expires_at.as_seconds() < payment.expires_at.as_seconds() {
+                payment.expires_at = expires_at;
+            }
+        }
+        PaymentStatus::Closing | PaymentStatus::Closed => close_payment(&mut draft, number)?,
+        PaymentStatus::Open | PaymentStatus::Paid | PaymentStatus::Absorbed | PaymentStatus::Refused => {}
+    }
+    quietly(draft)
+}
+
+/// The gateway refuses to open the page: nobody can pay it, and the escrow may expire.
+///
+/// # Errors
+/// [`Undecided::Misfit`] if there is no such payment.
+pub fn checkout_refused(escrow: &Escrow, number: u16, now: Moment) -> Result<Outcome, Undecided> {
+    let mut draft = quiet_draft(escrow, now);
+    let payment = known_payment(&mut draft, number)?;
+    if payment.status != PaymentStatus::Opening {
+        return Ok(Outcome::AlreadyDone);
+    }
+    payment.status = PaymentStatus::Refused;
+    payment.request = None;
+    payment.expires_at = payment.expires_at.min(now.at);
+    quietly(draft)
+}
+
+/// The gateway answered with a 5xx, which it would replay for the key's life: the next request of this payment needs another key.
+///
+/// # Errors
+/// [`Undecided::Misfit`] if there is no such payment.
+pub fn next_attempt(escrow: &Escrow, number: u16, failed: u8, now: Moment) -> Result<Outcome, Undecided> {
+    let mut draft = quiet_draft(escrow, now);
+    let payment = known_payment(&mut draft, number)?;
+    if payment.status != PaymentStatus::Opening || payment.attempt != failed {
+        return Ok(Outcome::AlreadyDone);
+    }
+    payment.attempt = payment.attempt.saturating_add(1);
+    quietly(draft)
+}
+
+/// A draft of a change that is no entry.
+pub(super) fn quiet_draft(escrow: &Escrow, now: Moment) -> Draft {
+    Draft::new(escrow, Actor::gateway(), Operation { name: [0; 8], content: [0; 8] }, now)
+}

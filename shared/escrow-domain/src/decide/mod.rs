@@ -1,0 +1,98 @@
+//! Decisions: one whole escrow and one attempt in, the whole next escrow or a named reason out. Pure.
+//!
+//! The order is the same for everything: *has this operation happened?*, then who, then the lifecycle's table, then stops, then
+//! time, then amounts. A replay is answered before anything that may have changed since can refuse it.
+
+mod closing;
+mod create;
+mod delivery;
+mod disputes;
+mod draft;
+mod facts;
+mod guard;
+mod moves;
+mod overlays;
+mod tick;
+
+pub use create::{NewEscrow, create};
+pub use draft::{Change, Moment};
+pub use facts::{checkout_opened, checkout_refused, next_attempt};
+pub use guard::{guard, pick};
+
+use crate::command::{Attempt, Command};
+use crate::escrow::{Escrow, MOST_ENTRIES, MOST_OPERATIONS};
+use crate::id::UserId;
+use crate::journal::{Actor, Seen};
+use crate::lifecycle::Role;
+use crate::refusal::{Refusal, Undecided};
+use draft::Draft;
+
+/// What an attempt comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// This must be committed, all of it or nothing.
+    Changed(Box<Change>),
+    /// It has happened before, or nothing is due: there is nothing to write.
+    AlreadyDone,
+}
+
+/// Decides one attempt.
+///
+/// # Errors
+/// [`Undecided::Refused`] if the rules say no, [`Undecided::Misfit`] if a gateway's fact does not fit what is stored,
+/// [`Undecided::Broken`] if an invariant of the money would not hold. In all three nothing has changed.
+pub fn decide(escrow: &Escrow, attempt: &Attempt, now: Moment) -> Result<Outcome, Undecided> {
+    if let Command::Tick = attempt.command {
+        return tick::tick(escrow, now);
+    }
+    match escrow.journal.seen(&attempt.operation) {
+        Seen::Before(_) => return Ok(Outcome::AlreadyDone),
+        Seen::Otherwise => return Err(Refusal::KeyReused.into()),
+        Seen::New => {}
+    }
+    if let Command::Fact(fact) = &attempt.command {
+        return facts::apply(escrow, fact, attempt, now);
+    }
+    check_person(escrow, &attempt.actor)?;
+    let mut draft = Draft::new(escrow, attempt.actor.clone(), attempt.operation, now);
+    match &attempt.command {
+        Command::AddPayment(payment) => create::add_payment(&mut draft, payment)?,
+        Command::Cancel { reason } => closing::cancel(&mut draft, reason.clone())?,
+        Command::Deliver { milestone, note } => delivery::deliver(&mut draft, *milestone, note.clone())?,
+        Command::RequestChanges { milestone, note } => delivery::request_changes(&mut draft, *milestone, note.clone())?,
+        Command::Release { milestone, amount, reason } => {
+            delivery::release(&mut draft, *milestone, *amount, reason.clone())?;
+        }
+        Command::Refund { milestone, amount, reason } => {
+            closing::refund(&mut draft, *milestone, *amount, reason.clone())?;
+        }
+        Command::Dispute { milestone, amount, reason, evidence } => {
+            disputes::open(&mut draft, *milestone, *amount, reason, evidence)?;
+        }
+        Command::WithdrawDispute { milestone } => disputes::withdraw(&mut draft, *milestone)?,
+        Command::Rule { milestone, to_buyer, reason } => disputes::rule(&mut draft, *milestone, *to_buyer, reason)?,
+        Command::Freeze { reason } => overlays::freeze(&mut draft, reason)?,
+        Command::Unfreeze { reason } => overlays::unfreeze(&mut draft, reason)?,
+        Command::Resolve { resolution, reason } => overlays::resolve(&mut draft, *resolution, reason)?,
+        Command::Fact(_) | Command::Tick => return Ok(Outcome::AlreadyDone),
+    }
+    Ok(Outcome::Changed(Box::new(draft.finish()?)))
+}
+
+/// Whether this person is who the actor claims to be, and there is room for what people do.
+fn check_person(escrow: &Escrow, actor: &Actor) -> Result<(), Refusal> {
+    let is = |party: &UserId| actor.sub.as_ref() == Some(party);
+    match actor.role {
+        Role::Buyer if !is(&escrow.terms.buyer) => return Err(Refusal::Stranger),
+        Role::Seller if !is(&escrow.terms.seller) => return Err(Refusal::Stranger),
+        Role::Arbiter | Role::Operator if is(&escrow.terms.buyer) || is(&escrow.terms.seller) => {
+            return Err(Refusal::OwnEscrow);
+        }
+        Role::Gateway | Role::Clock => return Err(Refusal::Stranger),
+        Role::Buyer | Role::Seller | Role::Arbiter | Role::Operator | Role::Platform => {}
+    }
+    if escrow.journal.len() >= MOST_OPERATIONS || escrow.journal.entries.len() >= MOST_ENTRIES {
+        return Err(Refusal::Full { what: "operations" });
+    }
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! Money on its way back: which captures a refund is taken from, and what it moves.
+
+use super::create::next_number;
+use super::draft::Draft;
+use crate::effect::Task;
+use crate::fees;
+use crate::id::GatewayName;
+use crate::journal::Account;
+use crate::milestone::Bucket;
+use crate::money::Minor;
+use crate::payment::{Payment, Refund, RefundOf, RefundStatus, Source};
+use crate::refusal::{Broken, Undecided};
+
+/// The gateway of a payment that a gateway made.
+pub(super) fn gateway_of(payment: &Payment) -> Result<GatewayName, Undecided> {
+    match payment.source {
+        Source::Gateway(name) => Ok(name),
+        Source::Wallet => Err(Broken("a wallet's payment was sent to a gateway").into()),
+    }
+}
+
+impl Draft {
+    /// Promises to give the buyer `principal` of a milestone back, out of `from`, with the share of the buyer's fee.
+    ///
+    /// The money leaves the escrow now; the captures it goes back to are chosen oldest first.
+    pub(super) fn refund_buyer(&mut self, milestone: u8, from: Bucket, principal: Minor) -> Result<(), Undecided> {
+        if principal.is_zero() {
+            return Ok(());
+        }
+        let before = self.milestone(milestone)?.clone();
+        self.shift(milestone, from, Bucket::Refunding, principal)?;
+        let gone = before.money.refunding.plus(before.money.refunded)?;
+        let fee = fees::returned(before.fee.buyer, gone.plus(principal)?, before.amount)?.minus(fees::returned(
+            before.fee.buyer,
+            gone,
+            before.amount,
+        )?)?;
+        let (mut total_left, mut principal_left) = (principal.plus(fee)?, principal);
+        for payment in 0..next_number(self.escrow.payments.len())? {
+            for capture in 0..self.captures_of(payment)? {
+                let room = self.refundable(payment, capture, milestone)?;
+                let amount = room.min(total_left);
+                if amount.is_zero() {
+                    continue;
+                }
+                total_left = total_left.minus(amount)?;
+                // The last part takes what is left of the principal, so that the parts sum to it.
+                let part = if total_left.is_zero() { principal_left } else { principal_left.min(amount) };
+                principal_left = principal_left.minus(part)?;
+                let gateway = gateway_of(self.payment(payment)?)?;
+                self.book(Account::Escrow, Account::Refunds(gateway), amount)?;
+                self.promise_refund(payment, capture, RefundOf::Milestone(milestone), part, amount)?;
+            }
+        }
+        if total_left.is_zero() { Ok(()) } else { Err(Broken("a refund of more than was captured").into()) }
+    }
+
+    /// Promises a refund of one capture.
+    pub(super) fn promise_refund(
+        &mut self,
+        payment: u16,
+        capture: u8,
+        of: RefundOf,
+        principal: Minor,
+        amount: Minor,
+    ) -> Result<(), Undecided> {
+        let number = next_number(self.escrow.refunds.len())?;
+        let promised_at = self.at();
+        self.escrow.refunds.push(Refund {
+            payment,
+            capture,
+            of,
+            principal,
+            amount,
+            status: RefundStatus::Promised,
+            reference: None,
+            promised_at,
+            look_up_at: None,
+            look_ups: 0,
+        });
+        self.promise(Task::Refund(number));
+        Ok(())
+    }
+
+    pub(super) fn payment(&mut self, number: u16) -> Result<&mut Payment, Undecided> {
+        let missing = Undecided::Broken(Broken("a payment that does not exist"));
+        self.escrow.payments.get_mut(usize::from(number)).ok_or(missing)
+    }
+
+    pub(super) fn refund(&mut self, number: u16) -> Result<&mut Refund, Undecided> {
+        let missing = Undecided::Broken(Broken("a refund that does not exist"));
+        self.escrow.refunds.get_mut(usize::from(number)).ok_or(missing)
+    }
+
+    fn captures_of(&mut self, payment: u16) -> Result<u8, Undecided> {
+        u8::try_from(self.payment(payment)?.captures.len()).map_err(|_| Broken("captures without end").into())
+    }
+
+    /// What of a capture can still go back for this milestone: what arrived, less every refund that took or may take from it.
+    fn refundable(&mut self, payment: u16, capture: u8, milestone: u8) -> Result<Minor, Undecided> {
+        let paid = self.payment(payment)?.clone();
+        let Some(arrived) = paid.captures.get(usize::from(capture)) else { return Ok(Minor::ZERO) };
+        if !arrived.applied || !paid.milestones.contains(&milestone) {
+            return Ok(Minor::ZERO);
+        }
+        let taken = self.escrow.refunds.iter().filter(|refund| {
+            refund.payment == payment
+                && refund.capture == capture
+                && !matches!(refund.status, RefundStatus::Failed | RefundStatus::Replaced)
+        });
+        let taken = Minor::sum(taken.map(|refund| refund.amount))?.plus(arrived.unasked)?;
+        Ok(arrived.amount.minus(taken)?)
+    }
+}

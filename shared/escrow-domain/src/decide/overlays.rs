@@ -1,0 +1,168 @@
+//! Freezes and reviews: overlays that stop outward moves and clocks, and the operator's way out.
+
+use super::draft::Draft;
+use super::guard::guard;
+use super::moves::gateway_of;
+use crate::command::Resolution;
+use crate::effect::{Progress, Task};
+use crate::escrow::{Escrow, Freeze, FreezeCause, LONGEST_NOTE, Review, ReviewCause};
+use crate::journal::{Account, Part};
+use crate::lifecycle::{Role, Transition};
+use crate::milestone::Bucket;
+use crate::payment::{Refund, RefundOf, RefundStatus};
+use crate::refusal::{Broken, Refusal, Undecided};
+use crate::time::{Period, Timestamp};
+
+/// The alarm of a stop repeats this often.
+const ALARM_EVERY: Period = Period::days(1);
+
+pub(super) fn add_freeze(draft: &mut Draft, cause: FreezeCause, reason: &str) {
+    let since = draft.at();
+    draft.escrow.freezes.push(Freeze { cause, reason: bounded(reason), since });
+}
+
+pub(super) fn add_review(draft: &mut Draft, cause: ReviewCause, part: u16, note: &str) {
+    let since = draft.at();
+    draft.escrow.reviews.push(Review { cause, part, note: bounded(note), since });
+}
+
+/// A gateway's words may be longer than ours.
+fn bounded(text: &str) -> String {
+    text.chars().take(LONGEST_NOTE).collect()
+}
+
+pub(super) fn close_review(escrow: &mut Escrow, cause: ReviewCause, part: u16) {
+    escrow.reviews.retain(|review| review.cause != cause || review.part != part);
+}
+
+/// Begins or ends the stop that the overlays ask for. Its length is added to every deadline.
+pub(super) fn keep_stop(escrow: &mut Escrow, now: Timestamp) {
+    match (escrow.is_stopped(), escrow.stopped_since) {
+        (true, None) => {
+            escrow.stopped_since = Some(now);
+            escrow.alarm_at = Some(now.after(ALARM_EVERY));
+        }
+        (false, Some(since)) => {
+            let length = now.since(since);
+            let later = |deadline: &mut Option<Timestamp>| *deadline = deadline.map(|at| at.after(length));
+            for milestone in &mut escrow.milestones {
+                if milestone.stage().is_final() {
+                    continue;
+                }
+                later(&mut milestone.deliver_by);
+                later(&mut milestone.auto_release_at);
+                milestone.paused = milestone.paused.plus(length);
+            }
+            for dispute in escrow.disputes.iter_mut().filter(|dispute| dispute.is_open()) {
+                dispute.evidence_until = dispute.evidence_until.after(length);
+                dispute.rule_by = dispute.rule_by.after(length);
+            }
+            escrow.stopped_since = None;
+            escrow.alarm_at = None;
+        }
+        (true, Some(_)) | (false, None) => {}
+    }
+}
+
+pub(super) fn freeze(draft: &mut Draft, reason: &str) -> Result<(), Undecided> {
+    guard(&draft.escrow, Transition::Freeze, draft.actor().role, 0, draft.at())?;
+    if draft.escrow.freezes.iter().any(|freeze| freeze.cause == FreezeCause::Operator) {
+        return Err(Refusal::Frozen { reason: "an operator has frozen it already".to_owned() }.into());
+    }
+    draft.record(Transition::Freeze, None, None, Some(reason.to_owned()))?;
+    add_freeze(draft, FreezeCause::Operator, reason);
+    Ok(())
+}
+
+pub(super) fn unfreeze(draft: &mut Draft, reason: &str) -> Result<(), Undecided> {
+    guard(&draft.escrow, Transition::Unfreeze, draft.actor().role, 0, draft.at())?;
+    if draft.escrow.freezes.is_empty() {
+        return Err(Refusal::NotFrozen.into());
+    }
+    draft.record(Transition::Unfreeze, None, None, Some(reason.to_owned()))?;
+    draft.escrow.freezes.clear();
+    Ok(())
+}
+
+/// An operator decides the oldest review.
+pub(super) fn resolve(draft: &mut Draft, resolution: Resolution, reason: &str) -> Result<(), Undecided> {
+    if draft.actor().role != Role::Operator {
+        return Err(Refusal::WrongRole { transition: Transition::Resolve, role: draft.actor().role }.into());
+    }
+    let review = draft.escrow.reviews.first().cloned().ok_or(Refusal::NothingToResolve)?;
+    let part = match review.cause {
+        ReviewCause::RefundFailed | ReviewCause::RefundInDoubt => Part::Refund(review.part),
+        ReviewCause::RefundUnasked | ReviewCause::CloseFailed => Part::Payment(review.part),
+    };
+    draft.record(Transition::Resolve, Some(part), None, Some(reason.to_owned()))?;
+    close_review(&mut draft.escrow, review.cause, review.part);
+    match review.cause {
+        ReviewCause::RefundFailed => resolve_failed(draft, review.part, resolution),
+        ReviewCause::RefundInDoubt => resolve_in_doubt(draft, review.part, resolution),
+        ReviewCause::RefundUnasked | ReviewCause::CloseFailed => Ok(()),
+    }
+}
+
+/// The refund failed, its money is held again. Done: the operator gave it back by hand. Retry: another refund is promised.
+fn resolve_failed(draft: &mut Draft, number: u16, resolution: Resolution) -> Result<(), Undecided> {
+    let refund: Refund = draft.refund(number)?.clone();
+    let gateway = gateway_of(draft.payment(refund.payment)?)?;
+    match (resolution, refund.of) {
+        (Resolution::Done, RefundOf::Milestone(index)) => {
+            draft.shift(index, Bucket::Held, Bucket::Refunded, refund.principal)?;
+            draft.book(Account::Escrow, Account::Gateway(gateway), refund.amount)?;
+            draft.refund(number)?.status = RefundStatus::Resolved;
+            Ok(())
+        }
+        (Resolution::Done, RefundOf::Unapplied) => {
+            draft.book(Account::Unapplied(gateway), Account::Gateway(gateway), refund.amount)?;
+            draft.refund(number)?.status = RefundStatus::Resolved;
+            Ok(())
+        }
+        (Resolution::Retry, RefundOf::Milestone(index)) => {
+            draft.refund(number)?.status = RefundStatus::Replaced;
+            draft.refund_buyer(index, Bucket::Held, refund.principal)
+        }
+        (Resolution::Retry, RefundOf::Unapplied) => {
+            draft.refund(number)?.status = RefundStatus::Replaced;
+            draft.book(Account::Unapplied(gateway), Account::Refunds(gateway), refund.amount)?;
+            draft.promise_refund(refund.payment, refund.capture, refund.of, refund.principal, refund.amount)
+        }
+    }
+}
+
+/// Nobody could find out whether the gateway made the refund. Done: it did. Retry: it did not, and is asked again under a new key.
+fn resolve_in_doubt(draft: &mut Draft, number: u16, resolution: Resolution) -> Result<(), Undecided> {
+    match resolution {
+        Resolution::Done => {
+            let refund = draft.refund(number)?.clone();
+            let gateway = gateway_of(draft.payment(refund.payment)?)?;
+            draft.book(Account::Refunds(gateway), Account::Gateway(gateway), refund.amount)?;
+            if let RefundOf::Milestone(index) = refund.of {
+                draft.shift(index, Bucket::Refunding, Bucket::Refunded, refund.principal)?;
+            }
+            let stored = draft.refund(number)?;
+            stored.status = RefundStatus::Resolved;
+            stored.look_up_at = None;
+            draft.done_with(Task::Refund(number));
+            Ok(())
+        }
+        Resolution::Retry => {
+            let (due_at, epoch) = (draft.at(), draft.now.epoch);
+            draft.refund(number)?.status = RefundStatus::Promised;
+            draft.refund(number)?.look_up_at = None;
+            let known = draft.escrow.effects.iter_mut().find(|effect| effect.task == Task::Refund(number));
+            match known {
+                Some(effect) => {
+                    effect.progress = Progress::Ready;
+                    effect.key_suffix = effect.key_suffix.checked_add(1).ok_or(Broken("keys without end"))?;
+                    effect.look_up_first = false;
+                    effect.due_at = due_at;
+                    effect.epoch = epoch;
+                }
+                None => draft.promise(Task::Refund(number)),
+            }
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The clock: every deadline of an escrow, the earliest thing that must happen next, and what happens when it is due.
+
+use super::closing::close_payments;
+use super::draft::{Draft, Moment};
+use super::{Outcome, disputes};
+use crate::effect::{Progress, Task};
+use crate::escrow::Escrow;
+use crate::id::Operation;
+use crate::journal::{Actor, Part};
+use crate::lifecycle::{Stage, Transition};
+use crate::milestone::{Bucket, Ended, Milestone};
+use crate::payment::{Payment, PaymentStatus, RefundStatus};
+use crate::policy::{ABANDONED_AFTER, LONGEST_PROCESSING};
+use crate::refusal::Undecided;
+use crate::time::{Period, Timestamp};
+
+/// A deadline, and what it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Timer {
+    at: Timestamp,
+    what: Due,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    Expire(u8),
+    Abandon(u8),
+    AutoRelease(u8),
+    MissDelivery(u8),
+    DefaultDispute(u16),
+}
+
+impl Escrow {
+    /// The moment at which something must happen next: a deadline, a promise to a gateway, a look-up, an alarm.
+    /// `None` when nothing will ever happen by itself again.
+    #[must_use]
+    pub fn due_at(&self) -> Option<Timestamp> {
+        let effects = self.effects.iter().filter(|effect| match (effect.task, effect.progress) {
+            (_, Progress::InDoubt(_)) => false,
+            (Task::Refund(_), Progress::Ready) => !self.is_stopped(),
+            (Task::ClosePayment(_) | Task::Refund(_), Progress::Sending(_))
+            | (Task::ClosePayment(_), Progress::Ready) => true,
+        });
+        let look_ups = self.refunds.iter().filter_map(|refund| match refund.status {
+            RefundStatus::Pending => refund.look_up_at,
+            RefundStatus::Promised
+            | RefundStatus::Succeeded
+            | RefundStatus::Failed
+            | RefundStatus::Resolved
+            | RefundStatus::Replaced => None,
+        });
+        let timers = self.timers().into_iter().map(|timer| timer.at);
+        timers.chain(effects.map(|effect| effect.due_at)).chain(look_ups).chain(self.alarm_at).min()
+    }
+
+    /// A deadline, moved by the stop that is on now. Once the stop ends, the stored deadline is moved for good.
+    #[must_use]
+    pub fn paused_until_now(&self, deadline: Timestamp, now: Timestamp) -> Timestamp {
+        match self.stopped_since {
+            Some(since) => deadline.after(now.since(since)),
+            None => deadline,
+        }
+    }
+
+    /// Every running deadline. A stop stops them all.
+    fn timers(&self) -> Vec<Timer> {
+        if self.is_stopped() {
+            return Vec::new();
+        }
+        let mut timers = Vec::new();
+        for (index, milestone) in (0_u8..).zip(&self.milestones) {
+            if milestone.stage() == Stage::Pending {
+                let timer = match self.expiry(index) {
+                    Some(at) => Timer { at, what: Due::Expire(index) },
+                    None => Timer { at: self.terms.created_at.after(ABANDONED_AFTER), what: Due::Abandon(index) },
+                };
+                timers.push(timer);
+            }
+            timers.extend(running(milestone, index));
+        }
+        for (number, dispute) in (0_u16..).zip(&self.disputes) {
+            if dispute.is_open() {
+                timers.push(Timer { at: dispute.rule_by, what: Due::DefaultDispute(number) });
+            }
+        }
+        timers
+    }
+
+    /// When the last payment that could pay this milestone ends; `None` if none was ever tried.
+    fn expiry(&self, milestone: u8) -> Option<Timestamp> {
+        let attempts = self.payments.iter().filter(|payment| payment.milestones.contains(&milestone));
+        attempts.map(ends_at).max()
+    }
+}
+
+/// When a payment can no longer be expected. One that the gateway calls processing is waited for, within bounds.
+fn ends_at(payment: &Payment) -> Timestamp {
+    match payment.status {
+        PaymentStatus::Processing => payment.created_at.after(LONGEST_PROCESSING),
+        PaymentStatus::Opening
+        | PaymentStatus::Open
+        | PaymentStatus::Paid
+        | PaymentStatus::Absorbed
+        | PaymentStatus::Closing
+        | PaymentStatus::Closed
+        | PaymentStatus::Refused => payment.expires_at,
+    }
+}
+
+/// The clock of what is held: towards release once delivered, towards refund before.
+fn running(milestone: &Milestone, index: u8) -> Option<Timer> {
+    if milestone.money.held.is_zero() {
+        return None;
+    }
+    match (milestone.auto_release_at, milestone.deliver_by) {
+        (Some(at), _) => Some(Timer { at, what: Due::AutoRelease(index) }),
+        (None, Some(at)) => Some(Timer { at, what: Due::MissDelivery(index) }),
+        (None, None) => None,
+    }
+}
+
+/// Does everything that is due, earliest first, in one change.
+pub(super) fn tick(escrow: &Escrow, now: Moment) -> Result<Outcome, Undecided> {
+    let mut draft = Draft::new(escrow, Actor::clock(), Operation::of_clock("tick", 0, now.at), now);
+    let mut entries = false;
+    while let Some(timer) = draft.escrow.timers().into_iter().filter(|timer| timer.at <= now.at).min() {
+        run(&mut draft, timer)?;
+        entries = true;
+    }
+    if draft.escrow.alarm_at.is_some_and(|at| at <= now.at) {
+        draft.escrow.alarm_at = Some(now.at.after(Period::days(1)));
+    } else if !entries {
+        return Ok(Outcome::AlreadyDone);
+    }
+    let change = if entries { draft.finish()? } else { draft.finish_quietly()? };
+    Ok(Outcome::Changed(Box::new(change)))
+}
+
+fn run(draft: &mut Draft, timer: Timer) -> Result<(), Undecided> {
+    let begin = |draft: &mut Draft, transition: Transition, part: u16| {
+        draft.act_as(Actor::clock(), Operation::of_clock(transition.as_str(), part, timer.at))
+    };
+    match timer.what {
+        Due::Expire(index) => {
+            begin(draft, Transition::Expire, u16::from(index))?;
+            draft.record(Transition::Expire, Some(Part::Milestone(index)), None, None)?;
+            draft.milestone(index)?.ended = Some(Ended::Expired);
+            close_payments(draft)
+        }
+        Due::Abandon(index) => {
+            begin(draft, Transition::Abandon, u16::from(index))?;
+            draft.record(Transition::Abandon, Some(Part::Milestone(index)), None, None)?;
+            draft.milestone(index)?.ended = Some(Ended::Cancelled);
+            close_payments(draft)
+        }
+        Due::AutoRelease(index) => {
+            begin(draft, Transition::AutoRelease, u16::from(index))?;
+            draft.record(Transition::AutoRelease, Some(Part::Milestone(index)), None, None)?;
+            let held = draft.milestone(index)?.money.held;
+            draft.pay_seller(index, Bucket::Held, held)
+        }
+        Due::MissDelivery(index) => {
+            begin(draft, Transition::MissDelivery, u16::from(index))?;
+            draft.record(Transition::MissDelivery, Some(Part::Milestone(index)), None, None)?;
+            let held = draft.milestone(index)?.money.held;
+            draft.refund_buyer(index, Bucket::Held, held)
+        }
+        Due::DefaultDispute(number) => {
+            begin(draft, Transition::DefaultDispute, number)?;
+            let index = draft.escrow.disputes.get(usize::from(number)).map_or(0, |dispute| dispute.milestone);
+            disputes::default(draft, number, index)
+        }
+    }
+}
