@@ -2,6 +2,7 @@
 //!
 //! Pure: no async, no AWS, no JSON, no clock. `now` and ids are arguments; a decision is made on one whole aggregate.
 
+pub mod actions;
 pub mod command;
 pub mod currency;
 pub mod decide;
@@ -20,3 +21,4 @@ pub mod refusal;
 pub mod time;
 pub mod verify;
 pub mod wallet;
+pub mod work;

@@ -26,7 +26,7 @@ impl Minor {
     /// # Errors
     /// [`OutOfBounds`] if negative or above [`Minor::MAX`].
     pub fn new(units: i64) -> Result<Self, OutOfBounds> {
-        if units < 0 || units > Self::MAX.0 { Err(OutOfBounds) } else { Ok(Self(units)) }
+        if (0..=Self::MAX.0).contains(&units) { Ok(Self(units)) } else { Err(OutOfBounds) }
     }
 
     /// The number of minor units.
