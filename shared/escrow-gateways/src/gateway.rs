@@ -1,0 +1,328 @@
+//! What every gateway can be asked, and the words in which all of them answer.
+
+use crate::capabilities::Capabilities;
+use crate::facts::Notice;
+use async_trait::async_trait;
+use escrow_domain::id::{EscrowId, GatewayName, PaymentId, RefundId};
+use escrow_domain::money::Money;
+use escrow_domain::payment::Method;
+use escrow_domain::time::Timestamp;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// One payment gateway.
+///
+/// An ask holds everything of which the request is made: the same ask and the same key give the same bytes, so a request can
+/// be sent again while nobody knows whether the first one arrived. No method sends anything twice by itself.
+#[async_trait]
+pub trait Gateway: Send + Sync {
+    /// Which one it is.
+    fn name(&self) -> GatewayName;
+
+    /// What it can do, and within which limits.
+    fn capabilities(&self) -> &'static Capabilities {
+        Capabilities::of(self.name())
+    }
+
+    /// Whether a payment of this amount can be asked for exactly; asked before anything is stored.
+    ///
+    /// # Errors
+    /// [`AmountUnsupported`], with a sentence for the caller.
+    fn check_amount(&self, money: Money) -> Result<(), AmountUnsupported>;
+
+    /// Opens a page on which the buyer pays.
+    ///
+    /// # Errors
+    /// [`CallError`]; only its `NotSent` proves that no page was opened, and `Refused` that none will be.
+    async fn open_checkout(
+        &self,
+        ask: &OpenCheckout,
+        key: &str,
+        deadline: Deadline,
+    ) -> Result<OpenedCheckout, CallError>;
+
+    /// How a payment stands; `reference` is that of [`OpenedCheckout`].
+    ///
+    /// # Errors
+    /// [`CallError`]: nothing was learned.
+    async fn look_up_payment(&self, reference: &str, deadline: Deadline) -> Result<PaymentStanding, CallError>;
+
+    /// Sees to it that a payment can no longer be paid, and answers how it stands then: `Closed`, or `Paid` if the buyer was
+    /// quicker, or `Processing` if a payment is on its way and cannot be stopped.
+    ///
+    /// # Errors
+    /// [`CallError`]: it may or may not be closed.
+    async fn close_payment(&self, reference: &str, key: &str, deadline: Deadline)
+    -> Result<PaymentStanding, CallError>;
+
+    /// Gives money of a capture back to the buyer.
+    ///
+    /// # Errors
+    /// [`CallError`]; anything but `NotSent` and `Refused` means that the refund may have been made.
+    async fn refund(&self, ask: &RefundAsk, key: &str, deadline: Deadline) -> Result<RefundStanding, CallError>;
+
+    /// How a refund stands: by the gateway's id of it where that is `known`, else by looking among the capture's refunds for
+    /// the one that carries our id. `None`: the gateway has no such refund (yet: a request may still be on its way).
+    ///
+    /// # Errors
+    /// [`CallError`]: nothing was learned.
+    async fn look_up_refund(
+        &self,
+        ask: &RefundAsk,
+        known: Option<&str>,
+        deadline: Deadline,
+    ) -> Result<Option<RefundStanding>, CallError>;
+
+    /// Whose a capture is, by the ids that were put on it when its payment was opened: for objects that do not carry them
+    /// themselves, such as a card holder's dispute.
+    ///
+    /// # Errors
+    /// [`CallError`]: nothing was learned.
+    async fn trace_capture(&self, capture: &str, deadline: Deadline) -> Result<Origin, CallError>;
+
+    /// Checks and reads what the gateway posted. `body` must be the bytes as received: what was parsed and written again is
+    /// not what was signed.
+    ///
+    /// # Errors
+    /// [`WebhookRefused`], with the reason; nothing of such a body may be believed.
+    fn read_webhook(&self, headers: &http::HeaderMap, body: &[u8], now: Timestamp) -> Result<Notice, WebhookRefused>;
+}
+
+/// The moment by which an answer must be there. A request is not sent after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Deadline(Instant);
+
+impl Deadline {
+    /// The longest that a gateway is waited for.
+    pub const LONGEST: Duration = Duration::from_secs(30);
+
+    /// That long from now on, and no longer than [`Deadline::LONGEST`].
+    #[must_use]
+    pub fn within(wait: Duration) -> Self {
+        let now = Instant::now();
+        Self(now.checked_add(wait.min(Self::LONGEST)).unwrap_or(now))
+    }
+
+    /// The moment itself.
+    #[must_use]
+    pub const fn instant(self) -> Instant {
+        self.0
+    }
+
+    /// Whether it has passed.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        Instant::now() >= self.0
+    }
+}
+
+/// The wish to be paid: everything of which the request is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenCheckout {
+    /// The escrow that will hold the money.
+    pub escrow: EscrowId,
+    /// This attempt to pay.
+    pub payment: PaymentId,
+    /// What the buyer is charged.
+    pub money: Money,
+    /// What the buyer reads on the page and on the receipt.
+    pub description: String,
+    /// How the buyer pays; `None` leaves the choice to the gateway's page.
+    pub method: Option<Method>,
+    /// Where the buyer goes after paying. It proves nothing: anybody can open it.
+    pub success_url: String,
+    /// Where the buyer goes after giving up.
+    pub cancel_url: String,
+    /// When the page shall end.
+    pub expires_at: Timestamp,
+}
+
+/// A page on which the buyer can pay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenedCheckout {
+    /// The gateway's id of it (Stripe: `cs_…`).
+    pub reference: String,
+    /// The page.
+    pub url: String,
+    /// When it ends, as the gateway says.
+    pub expires_at: Timestamp,
+}
+
+/// How a payment stands at the gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PaymentStanding {
+    /// The buyer can still pay.
+    Open,
+    /// The buyer has paid by a way that takes time.
+    Processing,
+    /// The money has arrived.
+    Paid(PaidCapture),
+    /// Nobody can pay it any more: expired, cancelled, or failed for good.
+    Closed,
+}
+
+/// Money that arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaidCapture {
+    /// The gateway's id of the capture (Stripe: the payment intent, `pi_…`).
+    pub capture: String,
+    /// How much, as the gateway says; it is for the caller to compare it with what was asked.
+    pub money: Money,
+}
+
+/// The wish to give money back: everything of which the request is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundAsk {
+    /// The escrow that held it.
+    pub escrow: EscrowId,
+    /// Our id of the refund.
+    pub refund: RefundId,
+    /// The gateway's id of the capture that is given back, in whole or in part.
+    pub capture: String,
+    /// How much.
+    pub money: Money,
+}
+
+/// A refund as the gateway knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundStanding {
+    /// The gateway's id of it (Stripe: `re_…`).
+    pub reference: String,
+    /// How far it is.
+    pub state: RefundState,
+    /// How much goes back, as the gateway says.
+    pub money: Money,
+}
+
+/// How far a refund is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RefundState {
+    /// The gateway has it and will say how it ended. Also every state that is not known here: the default is to wait.
+    Pending,
+    /// The money went back. A bank can still return it, so `Failed` may follow.
+    Succeeded,
+    /// The money did not go back, and why in the gateway's word.
+    Failed(String),
+}
+
+/// Whose a gateway's object is, by the ids that we put on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Origin {
+    /// The escrow; `None` if the object carries no id of ours: then it is not ours.
+    pub escrow: Option<EscrowId>,
+    /// The payment; never one of another escrow.
+    pub payment: Option<PaymentId>,
+}
+
+/// Why a call brought no standing. The variants differ in what is known, because that decides what may be done next.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// Not a byte of the request has left: no connection, or the deadline was over before. Nothing can have happened.
+    #[error("the gateway was not reached: {0}")]
+    NotSent(String),
+    /// Nobody knows whether it was done: no answer in time, the connection was lost, the answer cannot be read, the gateway is
+    /// busy with the same key, refuses for its own or our configuration's reasons, or holds us back. The same request with the same key
+    /// is the only one that may be sent.
+    #[error("the gateway's answer is in doubt: {0}")]
+    InDoubt(String),
+    /// The gateway answered with a failure of its own, 500 to 599. It may have been done; and a gateway may replay this answer for as long
+    /// as it remembers the key.
+    #[error("the gateway failed with status {status}")]
+    ServerError {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// A definite no: this request was not done. It says nothing of an earlier one with the same key.
+    #[error("the gateway refused: {message} ({code})")]
+    Refused {
+        /// The HTTP status; `None` if the request was found impossible here, before it was sent.
+        status: Option<u16>,
+        /// The gateway's code of the reason.
+        code: String,
+        /// Its sentence. For logs and operators: it may name things that a caller should not read.
+        message: String,
+    },
+}
+
+/// An amount that the gateway cannot be asked for exactly.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AmountUnsupported {
+    /// The gateway does not take the currency, or it is a coin of the platform's own.
+    #[error("{gateway} does not take {currency}")]
+    Currency {
+        /// Which gateway.
+        gateway: GatewayName,
+        /// The currency's code.
+        currency: String,
+    },
+    /// The gateway counts in larger steps than the currency has.
+    #[error("{gateway} takes {currency} only in steps of {step}")]
+    Step {
+        /// Which gateway.
+        gateway: GatewayName,
+        /// The currency's code.
+        currency: String,
+        /// The smallest step.
+        step: Money,
+    },
+    /// Too little.
+    #[error("{gateway} takes at least {minimum} {currency}")]
+    BelowMinimum {
+        /// Which gateway.
+        gateway: GatewayName,
+        /// The currency's code.
+        currency: String,
+        /// The least that it takes.
+        minimum: Money,
+    },
+    /// Too much.
+    #[error("{gateway} takes at most {maximum} {currency}")]
+    AboveMaximum {
+        /// Which gateway.
+        gateway: GatewayName,
+        /// The currency's code.
+        currency: String,
+        /// The most that it takes.
+        maximum: Money,
+    },
+}
+
+/// Why a posted body is not believed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WebhookRefused {
+    /// No signing secret is set for this gateway.
+    #[error("no webhook secret is configured")]
+    NotConfigured,
+    /// More than [`WebhookRefused::LARGEST_BODY`] bytes.
+    #[error("the body is larger than 1 MB")]
+    TooLarge,
+    /// There is no signature header.
+    #[error("the signature header is missing")]
+    HeaderMissing,
+    /// The signature header cannot be read.
+    #[error("the signature header is malformed: {0}")]
+    HeaderMalformed(&'static str),
+    /// Signed too long ago: perhaps recorded and sent again.
+    #[error("the signature is older than the tolerance")]
+    Stale,
+    /// Signed in the future: a clock is wrong, or somebody prepares a replay.
+    #[error("the signature's time lies in the future")]
+    Early,
+    /// No signature fits the body under any secret.
+    #[error("no signature fits")]
+    SignatureMismatch,
+    /// Rightly signed, but not what the gateway's documentation describes.
+    #[error("the body cannot be read: {0}")]
+    BodyInvalid(String),
+    /// Rightly signed, but a notification of another kind, without the object itself.
+    #[error("the body is not a snapshot event")]
+    NotAnEvent,
+    /// A live event at a test deployment, or the other way round.
+    #[error("the event's mode (live or test) is not that of the configured key")]
+    WrongMode,
+}
+
+impl WebhookRefused {
+    /// The largest body that is read, in bytes.
+    pub const LARGEST_BODY: usize = 1_048_576;
+}
