@@ -17,6 +17,7 @@ pub mod milestone;
 pub mod money;
 pub mod payment;
 pub mod policy;
+pub mod quote;
 pub mod refusal;
 pub mod time;
 pub mod verify;

@@ -82,8 +82,10 @@ pub const ABANDONED_AFTER: Period = Period::days(30);
 pub const LONGEST_PROCESSING: Period = Period::days(14);
 /// A refund without an answer is put before an operator after this long.
 pub const REFUND_REVIEW_AFTER: Period = Period::days(30);
-/// A checkout lives at least this long. Source: Stripe, Checkout Session `expires_at`: 30 minutes to 24 hours.
-pub const SHORTEST_CHECKOUT: Period = Period::minutes(30);
+/// A checkout lives at least this long. Stripe's pages live from 30 minutes to 24 hours after *its* clock has seen the request
+/// (Checkout Session `expires_at`); the second half hour is for repeating a request whose answer was lost, which must send the same
+/// moment.
+pub const SHORTEST_CHECKOUT: Period = Period::hours(1);
 /// A checkout lives at most this long; see [`SHORTEST_CHECKOUT`].
 pub const LONGEST_CHECKOUT: Period = Period::hours(24);
 
@@ -156,7 +158,7 @@ impl Policy {
             return refuse("deliver_within", "shorter than PT1H: nobody could deliver in time");
         }
         if self.checkout_expires_after < SHORTEST_CHECKOUT || self.checkout_expires_after > LONGEST_CHECKOUT {
-            return refuse("checkout_expires_after", "a checkout lives from PT30M to PT24H");
+            return refuse("checkout_expires_after", "a checkout lives from PT1H to PT24H");
         }
         if self.dispute_rule_within <= EVIDENCE_WINDOW {
             return refuse("dispute_rule_within", "must be longer than the two days in which evidence is brought");
@@ -199,7 +201,7 @@ mod tests {
         for (policy, limit, field) in [
             (Policy { auto_release_after: Period::days(366), ..base }, None, "auto_release_after"),
             (Policy { deliver_within: Period::ZERO, ..base }, None, "deliver_within"),
-            (Policy { checkout_expires_after: Period::minutes(29), ..base }, None, "checkout_expires_after"),
+            (Policy { checkout_expires_after: Period::minutes(59), ..base }, None, "checkout_expires_after"),
             (Policy { checkout_expires_after: Period::hours(25), ..base }, None, "checkout_expires_after"),
             (Policy { dispute_rule_within: Period::days(2), ..base }, None, "dispute_rule_within"),
             (base, Some(Period::days(90)), "deliver_within"),
