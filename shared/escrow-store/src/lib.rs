@@ -1,1 +1,25 @@
 //! DynamoDB: keys, items, load, commit. The only crate that may write.
+//!
+//! One aggregate is one item with a version. Every write is conditional on the version that was read; what moves money between
+//! aggregates is one transaction of such writes. There is no other way to write, and one file does it: `write.rs`.
+
+pub mod change;
+pub mod count;
+pub mod error;
+pub mod inbox;
+pub mod items;
+pub mod keys;
+pub mod lists;
+pub mod postpone;
+pub mod scan;
+pub mod schema;
+pub mod store;
+
+mod cursor;
+mod patience;
+mod read;
+mod write;
+
+pub use count::Counters;
+pub use error::{StoreError, Unreadable};
+pub use store::{Failed, Member, Outcome, Stands, Store, Together};

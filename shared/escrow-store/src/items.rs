@@ -1,0 +1,191 @@
+//! What is stored, and how it is read back: each aggregate has stored structs of its own, with explicit conversion both ways.
+//!
+//! Around every aggregate stands the same envelope: its key, the number of its format, its version, the random token of the write
+//! that put it, and the attributes of the indexes. Reading checks what writing promised; what breaks a promise is an error,
+//! never a default. Nothing is written that could not be read again.
+//!
+//! **Formats.** A format is written one release after it can be read, and an older one is upgraded while it is read. An item of
+//! a newer format than [`FORMAT`] cannot be read here, and therefore not be written either.
+
+mod bytes;
+mod check;
+mod dispute;
+mod escrow;
+mod journal;
+mod milestone;
+mod payment;
+pub mod size;
+mod wallet;
+
+use crate::error::{StoreError, Unreadable};
+use crate::keys::{self, Item, Key, attribute};
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use escrow_domain::escrow::Escrow;
+use escrow_domain::wallet::{Wallet, WalletLine};
+
+/// The format that this release writes, and the newest that it reads.
+///
+/// 1: the first.
+pub const FORMAT: u32 = 1;
+
+/// The random token of one commit, stored with everything that it writes. It alone answers *was that my write?* when an answer
+/// was lost and the repeated write fails on its own effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Token([u8; 16]);
+
+impl Token {
+    /// A token that nobody has used.
+    pub(crate) fn random() -> Self {
+        Self(rand::random())
+    }
+
+    /// As DynamoDB's `ClientRequestToken`: at most 36 characters.
+    pub(crate) fn as_request_token(&self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Whether this item was put by the commit of this token.
+    pub(crate) fn put(&self, item: &Item) -> bool {
+        item.get(attribute::TOKEN).and_then(|value| value.as_b().ok()).is_some_and(|blob| blob.as_ref() == self.0)
+    }
+}
+
+/// Puts an envelope around a body.
+fn enclose(mut body: Item, key: &Key, version: Option<u64>, token: &Token) -> Item {
+    body.extend(key.to_item());
+    body.insert(attribute::FORMAT.to_owned(), number(FORMAT));
+    body.insert(attribute::TOKEN.to_owned(), AttributeValue::B(Blob::new(token.0)));
+    if let Some(version) = version {
+        body.insert(attribute::VERSION.to_owned(), number(version));
+    }
+    body
+}
+
+/// Takes the envelope off: checks key and format, and gives the version.
+fn open(item: &mut Item, key: &Key) -> Result<Option<u64>, Unreadable> {
+    let corrupt = |why: &str| Unreadable::Corrupt { key: key.clone(), why: why.to_owned() };
+    if Key::of(item).as_ref() != Some(key) {
+        return Err(corrupt("it has another key than it was asked for by"));
+    }
+    let format: u32 = read_number(item, attribute::FORMAT).ok_or_else(|| corrupt("it has no format"))?;
+    if format > FORMAT {
+        return Err(Unreadable::NewerFormat { key: key.clone(), found: format, known: FORMAT });
+    }
+    if format == 0 {
+        return Err(corrupt("format 0 was never written"));
+    }
+    let version = match item.get(attribute::VERSION) {
+        None => None,
+        Some(_) => Some(read_number(item, attribute::VERSION).ok_or_else(|| corrupt("its version is no number"))?),
+    };
+    for name in [attribute::PK, attribute::SK, attribute::FORMAT, attribute::VERSION, attribute::TOKEN] {
+        item.remove(name);
+    }
+    for name in [attribute::DUE_SHARD, attribute::DUE, attribute::DISPUTES, attribute::RULE_BY, attribute::POSTPONED] {
+        item.remove(name);
+    }
+    Ok(version)
+}
+
+/// The item of an escrow, with its place in every index.
+pub(crate) fn from_escrow(escrow: &Escrow, token: &Token) -> Result<Item, StoreError> {
+    check::escrow(escrow).map_err(StoreError::Unwritable)?;
+    let body = serde_dynamo::to_item(escrow::Stored::from(escrow));
+    let body = body.map_err(|error| StoreError::Unwritable(error.to_string()))?;
+    let mut item = enclose(body, &keys::escrow(escrow.id), Some(escrow.version), token);
+    if let Some(due) = escrow.due_at() {
+        put_due(&mut item, escrow.terms.seller.as_str(), due.as_millis());
+    }
+    let open = escrow.disputes.iter().filter(|dispute| dispute.is_open());
+    if let Some(rule_by) = open.map(|dispute| dispute.rule_by).min() {
+        item.insert(attribute::DISPUTES.to_owned(), AttributeValue::S(keys::OPEN_DISPUTES.to_owned()));
+        item.insert(attribute::RULE_BY.to_owned(), number(rule_by.as_millis()));
+    }
+    Ok(item)
+}
+
+/// The escrow that an item holds.
+pub(crate) fn to_escrow(mut item: Item, id: escrow_domain::id::EscrowId) -> Result<Escrow, Unreadable> {
+    let key = keys::escrow(id);
+    let version = open(&mut item, &key)?;
+    let read = || -> Result<Escrow, String> {
+        let version = version.filter(|version| *version > 0).ok_or("it has no version")?;
+        let stored: escrow::Stored = serde_dynamo::from_item(item).map_err(|error| error.to_string())?;
+        let escrow = stored.into_escrow(id, version)?;
+        check::escrow(&escrow)?;
+        Ok(escrow)
+    };
+    read().map_err(|why| Unreadable::Corrupt { key, why })
+}
+
+/// The item of a wallet.
+pub(crate) fn from_wallet(wallet: &Wallet, token: &Token) -> Result<Item, StoreError> {
+    check::wallet(wallet).map_err(StoreError::Unwritable)?;
+    let body = serde_dynamo::to_item(wallet::Stored::from(wallet));
+    let body = body.map_err(|error| StoreError::Unwritable(error.to_string()))?;
+    Ok(enclose(body, &keys::wallet(&wallet.owner, wallet.currency), Some(wallet.version), token))
+}
+
+/// The wallet that an item holds.
+pub(crate) fn to_wallet(mut item: Item, key: &Key) -> Result<Wallet, Unreadable> {
+    let version = open(&mut item, key)?;
+    let read = || -> Result<Wallet, String> {
+        let version = version.filter(|version| *version > 0).ok_or("it has no version")?;
+        let stored: wallet::Stored = serde_dynamo::from_item(item).map_err(|error| error.to_string())?;
+        let wallet = stored.into_wallet(key, version)?;
+        check::wallet(&wallet)?;
+        Ok(wallet)
+    };
+    read().map_err(|why| Unreadable::Corrupt { key: key.clone(), why })
+}
+
+/// The item of a line of a statement. It never changes, so it has no version.
+pub(crate) fn from_line(line: &WalletLine, token: &Token) -> Result<Item, StoreError> {
+    check::line(line).map_err(StoreError::Unwritable)?;
+    let body = serde_dynamo::to_item(wallet::StoredLine::from(line));
+    let body = body.map_err(|error| StoreError::Unwritable(error.to_string()))?;
+    Ok(enclose(body, &keys::wallet_line(&line.owner, line.currency, line.number), None, token))
+}
+
+/// The line that an item holds.
+pub(crate) fn to_line(mut item: Item, key: &Key) -> Result<WalletLine, Unreadable> {
+    let version = open(&mut item, key)?;
+    let read = || -> Result<WalletLine, String> {
+        if version.is_some() {
+            return Err("a line of a statement never changes, and this one has a version".to_owned());
+        }
+        let stored: wallet::StoredLine = serde_dynamo::from_item(item).map_err(|error| error.to_string())?;
+        let line = stored.into_line(key)?;
+        check::line(&line)?;
+        Ok(line)
+    };
+    read().map_err(|why| Unreadable::Corrupt { key: key.clone(), why })
+}
+
+/// Gives an item its place in the due index: everything of one seller in one shard.
+pub(crate) fn put_due(item: &mut Item, seller: &str, due_at: i64) {
+    item.insert(attribute::DUE_SHARD.to_owned(), number(keys::due_shard(seller)));
+    item.insert(attribute::DUE.to_owned(), number(due_at));
+}
+
+/// A number as DynamoDB has it.
+pub(crate) fn number(number: impl ToString) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+/// A number of an item; `None` if it is missing, or no number of that kind.
+pub(crate) fn read_number<T: std::str::FromStr>(item: &Item, name: &str) -> Option<T> {
+    item.get(name)?.as_n().ok()?.parse().ok()
+}
+
+/// A word of a closed set, a name, or a number in text.
+fn word<T: std::str::FromStr>(text: &str) -> Result<T, String> {
+    text.parse()
+        .map_err(|_| format!("{text:?} is no {}", std::any::type_name::<T>().rsplit("::").next().unwrap_or("word")))
+}
+
+/// An amount of minor units.
+fn minor(units: i64) -> Result<escrow_domain::money::Minor, String> {
+    escrow_domain::money::Minor::new(units).map_err(|_| format!("{units} is no amount"))
+}

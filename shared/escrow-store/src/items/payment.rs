@@ -1,0 +1,351 @@
+//! The stored payment with its captures, the stored refund, the stored effect.
+
+use super::bytes::Bytes;
+use super::{minor, word};
+use escrow_domain::effect::{Claim, Effect, Progress, Task};
+use escrow_domain::payment::{Capture, CheckoutRequest, Payment, Refund, RefundOf, Source};
+use escrow_domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// An attempt to pay. Money in minor units, times in milliseconds.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoredPayment {
+    /// Source: a gateway's name, or `wallet`.
+    s: String,
+    /// Method.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    m: Option<String>,
+    /// Amount.
+    a: i64,
+    /// Milestones: an index a byte.
+    i: Bytes,
+    /// Status.
+    st: String,
+    /// Request: description, success and cancel address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    q: Option<(String, String, String)>,
+    /// Attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    n: Option<u8>,
+    /// Reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    r: Option<String>,
+    /// Address of the page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    u: Option<String>,
+    /// Expires at.
+    x: i64,
+    /// Created at.
+    c: i64,
+    /// Captures.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    cp: Vec<StoredCapture>,
+}
+
+/// Money that arrived.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredCapture {
+    /// The gateway's id.
+    i: String,
+    /// Amount.
+    a: i64,
+    /// At.
+    t: i64,
+    /// Applied.
+    p: bool,
+    /// Given back unasked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    u: Option<i64>,
+}
+
+const WALLET: &str = "wallet";
+
+impl From<&Payment> for StoredPayment {
+    fn from(payment: &Payment) -> Self {
+        let Payment {
+            source,
+            method,
+            amount,
+            milestones,
+            status,
+            request,
+            attempt,
+            reference,
+            url,
+            expires_at,
+            created_at,
+            captures,
+        } = payment;
+        Self {
+            s: match source {
+                Source::Gateway(name) => name.as_str().to_owned(),
+                Source::Wallet => WALLET.to_owned(),
+            },
+            m: method.map(|method| method.as_str().to_owned()),
+            a: amount.units(),
+            i: Bytes(milestones.clone()),
+            st: status.as_str().to_owned(),
+            q: request.as_ref().map(|CheckoutRequest { description, success_url, cancel_url }| {
+                (description.clone(), success_url.clone(), cancel_url.clone())
+            }),
+            n: (*attempt > 0).then_some(*attempt),
+            r: reference.clone(),
+            u: url.clone(),
+            x: expires_at.as_millis(),
+            c: created_at.as_millis(),
+            cp: captures.iter().map(StoredCapture::from).collect(),
+        }
+    }
+}
+
+impl TryFrom<StoredPayment> for Payment {
+    type Error = String;
+
+    fn try_from(stored: StoredPayment) -> Result<Self, String> {
+        let request = |(description, success_url, cancel_url)| CheckoutRequest { description, success_url, cancel_url };
+        Ok(Self {
+            source: if stored.s == WALLET { Source::Wallet } else { Source::Gateway(word(&stored.s)?) },
+            method: stored.m.as_deref().map(word).transpose()?,
+            amount: minor(stored.a)?,
+            milestones: stored.i.0,
+            status: word(&stored.st)?,
+            request: stored.q.map(request),
+            attempt: stored.n.unwrap_or_default(),
+            reference: stored.r,
+            url: stored.u,
+            expires_at: Timestamp::from_millis(stored.x),
+            created_at: Timestamp::from_millis(stored.c),
+            captures: stored.cp.into_iter().map(TryInto::try_into).collect::<Result<_, String>>()?,
+        })
+    }
+}
+
+impl From<&Capture> for StoredCapture {
+    fn from(capture: &Capture) -> Self {
+        let Capture { id, amount, at, applied, unasked } = capture;
+        Self {
+            i: id.clone(),
+            a: amount.units(),
+            t: at.as_millis(),
+            p: *applied,
+            u: (!unasked.is_zero()).then_some(unasked.units()),
+        }
+    }
+}
+
+impl TryFrom<StoredCapture> for Capture {
+    type Error = String;
+
+    fn try_from(stored: StoredCapture) -> Result<Self, String> {
+        Ok(Self {
+            id: stored.i,
+            amount: minor(stored.a)?,
+            at: Timestamp::from_millis(stored.t),
+            applied: stored.p,
+            unasked: minor(stored.u.unwrap_or_default())?,
+        })
+    }
+}
+
+/// Money on its way back.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoredRefund {
+    /// Payment.
+    p: u16,
+    /// Capture.
+    c: u8,
+    /// Milestone; a payment that fitted nothing has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    m: Option<u8>,
+    /// Principal.
+    b: i64,
+    /// Amount.
+    a: i64,
+    /// Status.
+    st: String,
+    /// Reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    r: Option<String>,
+    /// Promised at.
+    t: i64,
+    /// Look up at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    l: Option<i64>,
+    /// Look-ups.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    n: Option<u8>,
+}
+
+impl From<&Refund> for StoredRefund {
+    fn from(refund: &Refund) -> Self {
+        let Refund { payment, capture, of, principal, amount, status, reference, promised_at, look_up_at, look_ups } =
+            refund;
+        Self {
+            p: *payment,
+            c: *capture,
+            m: match of {
+                RefundOf::Milestone(index) => Some(*index),
+                RefundOf::Unapplied => None,
+            },
+            b: principal.units(),
+            a: amount.units(),
+            st: status.as_str().to_owned(),
+            r: reference.clone(),
+            t: promised_at.as_millis(),
+            l: look_up_at.map(Timestamp::as_millis),
+            n: (*look_ups > 0).then_some(*look_ups),
+        }
+    }
+}
+
+impl TryFrom<StoredRefund> for Refund {
+    type Error = String;
+
+    fn try_from(stored: StoredRefund) -> Result<Self, String> {
+        Ok(Self {
+            payment: stored.p,
+            capture: stored.c,
+            of: stored.m.map_or(RefundOf::Unapplied, RefundOf::Milestone),
+            principal: minor(stored.b)?,
+            amount: minor(stored.a)?,
+            status: word(&stored.st)?,
+            reference: stored.r,
+            promised_at: Timestamp::from_millis(stored.t),
+            look_up_at: stored.l.map(Timestamp::from_millis),
+            look_ups: stored.n.unwrap_or_default(),
+        })
+    }
+}
+
+/// A promise to a gateway.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoredEffect {
+    /// Task: `close` or `refund`.
+    k: String,
+    /// Of the payment or refund of this number.
+    i: u16,
+    /// Progress.
+    st: String,
+    /// Claim; one that is ready has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    c: Option<StoredClaim>,
+    /// Due at.
+    d: i64,
+    /// Tries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    n: Option<u8>,
+    /// Key suffix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    y: Option<u8>,
+    /// Look up before another send.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    l: Option<bool>,
+    /// Epoch.
+    e: u32,
+}
+
+/// A worker's claim.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredClaim {
+    /// Token.
+    w: Bytes,
+    /// Fence.
+    f: u32,
+    /// Lease until.
+    l: i64,
+    /// First sent.
+    s: i64,
+    /// End of the newest lease before this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    e: Option<i64>,
+}
+
+const CLOSE: &str = "close";
+const REFUND: &str = "refund";
+const READY: &str = "ready";
+const SENDING: &str = "sending";
+const IN_DOUBT: &str = "in_doubt";
+
+impl From<&Effect> for StoredEffect {
+    fn from(effect: &Effect) -> Self {
+        let Effect { task, progress, due_at, tries, key_suffix, look_up_first, epoch } = effect;
+        let (task, number) = match task {
+            Task::ClosePayment(number) => (CLOSE, *number),
+            Task::Refund(number) => (REFUND, *number),
+        };
+        let (progress, claim) = match progress {
+            Progress::Ready => (READY, None),
+            Progress::Sending(claim) => (SENDING, Some(claim)),
+            Progress::InDoubt(claim) => (IN_DOUBT, Some(claim)),
+        };
+        Self {
+            k: task.to_owned(),
+            i: number,
+            st: progress.to_owned(),
+            c: claim.map(StoredClaim::from),
+            d: due_at.as_millis(),
+            n: (*tries > 0).then_some(*tries),
+            y: (*key_suffix > 0).then_some(*key_suffix),
+            l: look_up_first.then_some(true),
+            e: *epoch,
+        }
+    }
+}
+
+impl TryFrom<StoredEffect> for Effect {
+    type Error = String;
+
+    fn try_from(stored: StoredEffect) -> Result<Self, String> {
+        let claim = stored.c.map(Claim::try_from).transpose()?;
+        Ok(Self {
+            task: match stored.k.as_str() {
+                CLOSE => Task::ClosePayment(stored.i),
+                REFUND => Task::Refund(stored.i),
+                other => return Err(format!("{other:?} is no task")),
+            },
+            progress: match (stored.st.as_str(), claim) {
+                (READY, None) => Progress::Ready,
+                (SENDING, Some(claim)) => Progress::Sending(claim),
+                (IN_DOUBT, Some(claim)) => Progress::InDoubt(claim),
+                (other, _) => return Err(format!("an effect that is {other:?} with this claim, or without one")),
+            },
+            due_at: Timestamp::from_millis(stored.d),
+            tries: stored.n.unwrap_or_default(),
+            key_suffix: stored.y.unwrap_or_default(),
+            look_up_first: stored.l.unwrap_or_default(),
+            epoch: stored.e,
+        })
+    }
+}
+
+impl From<&Claim> for StoredClaim {
+    fn from(claim: &Claim) -> Self {
+        let Claim { token, fence, lease_until, first_sent, earlier_lease } = claim;
+        Self {
+            w: Bytes(token.to_vec()),
+            f: *fence,
+            l: lease_until.as_millis(),
+            s: first_sent.as_millis(),
+            e: earlier_lease.map(Timestamp::as_millis),
+        }
+    }
+}
+
+impl TryFrom<StoredClaim> for Claim {
+    type Error = String;
+
+    fn try_from(stored: StoredClaim) -> Result<Self, String> {
+        Ok(Self {
+            token: stored.w.exactly()?,
+            fence: stored.f,
+            lease_until: Timestamp::from_millis(stored.l),
+            first_sent: Timestamp::from_millis(stored.s),
+            earlier_lease: stored.e.map(Timestamp::from_millis),
+        })
+    }
+}

@@ -1,0 +1,208 @@
+//! Where everything lies: one function per key, and the attributes of the indexes.
+//!
+//! An owner's name cannot contain `#`, so no two kinds of keys ever meet.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use escrow_domain::currency::Currency;
+use escrow_domain::id::{EscrowId, GatewayName, UserId};
+use std::collections::HashMap;
+use std::fmt;
+
+/// One item as DynamoDB has it.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// Names of the attributes that keys, indexes and conditions use. Short, because every item pays for them.
+pub mod attribute {
+    /// Partition key of the table.
+    pub const PK: &str = "pk";
+    /// Sort key of the table.
+    pub const SK: &str = "sk";
+    /// Number of the item's format.
+    pub const FORMAT: &str = "f";
+    /// Version: how many commits made this item.
+    pub const VERSION: &str = "v";
+    /// The random token of the write that put this item.
+    pub const TOKEN: &str = "w";
+    /// Partition of the index by buyer.
+    pub const BUYER: &str = "b";
+    /// Partition of the index by seller.
+    pub const SELLER: &str = "s";
+    /// Partition of the index by subject: `{type}#{id}`.
+    pub const SUBJECT: &str = "j";
+    /// When it was created, in milliseconds: sort key of the three indexes above.
+    pub const CREATED: &str = "c";
+    /// Shard of the due index.
+    pub const DUE_SHARD: &str = "d";
+    /// When something must happen next, in milliseconds: sort key of the due index.
+    pub const DUE: &str = "t";
+    /// Partition of the index of open disputes.
+    pub const DISPUTES: &str = "q";
+    /// When the first open dispute falls to its default, in milliseconds: sort key of that index.
+    pub const RULE_BY: &str = "r";
+    /// How often in a row the sweep has postponed this item. Every ordinary put takes it away.
+    pub const POSTPONED: &str = "n";
+    /// When DynamoDB may delete the item, in seconds. Only entries of the inbox that are done have it: money never expires.
+    pub const EXPIRES: &str = "ttl";
+}
+
+/// The key of one item.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    /// Partition key.
+    pub pk: String,
+    /// Sort key.
+    pub sk: String,
+}
+
+impl Key {
+    /// As the SDK wants it.
+    #[must_use]
+    pub fn to_item(&self) -> Item {
+        HashMap::from([
+            (attribute::PK.to_owned(), AttributeValue::S(self.pk.clone())),
+            (attribute::SK.to_owned(), AttributeValue::S(self.sk.clone())),
+        ])
+    }
+
+    /// The key of an item; `None` if it has none, which DynamoDB does not allow.
+    #[must_use]
+    pub fn of(item: &Item) -> Option<Self> {
+        let text = |name| item.get(name).and_then(|value| value.as_s().ok()).cloned();
+        Some(Self { pk: text(attribute::PK)?, sk: text(attribute::SK)? })
+    }
+
+    /// What kind of item lies there.
+    #[must_use]
+    pub fn kind(&self) -> KeyKind {
+        match (self.pk.split_once('#'), self.sk.as_str()) {
+            (Some(("E", body)), "E") => EscrowId::from_body(body).map_or(KeyKind::Other, KeyKind::Escrow),
+            (Some(("I", _)), "I") => KeyKind::Inbox,
+            (Some(("W", rest)), sort) if rest.contains('#') && sort.starts_with("L#") => KeyKind::WalletLine,
+            (Some(("W", rest)), _) if !rest.contains('#') => KeyKind::Wallet,
+            (Some(_) | None, _) => KeyKind::Other,
+        }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.pk, self.sk)
+    }
+}
+
+/// What kind of item lies at a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyKind {
+    /// An escrow, and which.
+    Escrow(EscrowId),
+    /// A wallet.
+    Wallet,
+    /// A line of a wallet's statement.
+    WalletLine,
+    /// A parked event.
+    Inbox,
+    /// Something that this release does not know.
+    Other,
+}
+
+/// An escrow: `E#{id without its prefix}` / `E`.
+#[must_use]
+pub fn escrow(id: EscrowId) -> Key {
+    Key { pk: format!("E#{}", id.body()), sk: "E".to_owned() }
+}
+
+/// A wallet: `W#{owner}` / `{currency}`. All wallets of an owner lie together.
+#[must_use]
+pub fn wallet(owner: &UserId, currency: Currency) -> Key {
+    Key { pk: wallets(owner), sk: currency.code().to_owned() }
+}
+
+/// The partition of all wallets of an owner.
+#[must_use]
+pub fn wallets(owner: &UserId) -> String {
+    format!("W#{owner}")
+}
+
+/// A line of a statement: `W#{owner}#{currency}` / `L#{number}`, with every digit that a number can have, so that text sorts
+/// as numbers do.
+#[must_use]
+pub fn wallet_line(owner: &UserId, currency: Currency, number: u64) -> Key {
+    Key { pk: statement(owner, currency), sk: format!("L#{number:020}") }
+}
+
+/// The partition of a wallet's statement.
+#[must_use]
+pub fn statement(owner: &UserId, currency: Currency) -> String {
+    format!("W#{owner}#{currency}")
+}
+
+/// A parked event: `I#{gateway}#{event}` / `I`.
+#[must_use]
+pub fn inbox(gateway: GatewayName, event: &str) -> Key {
+    Key { pk: format!("I#{gateway}#{event}"), sk: "I".to_owned() }
+}
+
+/// The partition of the index by subject: `{type}#{id}`. A type has no `#`, so the first one divides them.
+#[must_use]
+pub fn subject(kind: &str, id: &str) -> String {
+    format!("{kind}#{id}")
+}
+
+/// How many shards the due index has. It may grow, never shrink: what lies in a higher shard would not be swept any more.
+///
+/// A shard takes 1,000 writes a second (DynamoDB, partition limits), and a life moves its entry six times (in, moved by the
+/// payment and by the delivery, out), so sixteen carry about 2,600 lives a second. An idle sweep costs sixteen half read units a
+/// minute, less than a tenth of a cent a day.
+pub const DUE_SHARDS: u8 = 16;
+
+/// The shard of the due index for everything of one seller: they meet in one shard, so that the sweep can credit a seller once.
+/// FNV-1a with 64 bits, folded; written out here because it must stay the same for ever, whatever hashers come and go.
+#[must_use]
+pub fn due_shard(seller: &str) -> u8 {
+    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0000_0100_0000_01b3;
+    let hash = seller.bytes().fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME));
+    let folded = (hash >> 32) ^ (hash & 0xffff_ffff);
+    u8::try_from(folded % u64::from(DUE_SHARDS)).unwrap_or_default()
+}
+
+/// The one partition of the index of open disputes. One is enough: it takes a thousand openings and endings a second, and a
+/// marketplace with one dispute a second would have eighty thousand a day to rule.
+pub const OPEN_DISPUTES: &str = "open";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use escrow_domain::currency::Currencies;
+
+    #[test]
+    fn every_key_says_what_lies_there() {
+        let owner: UserId = "usr:a|b".parse().unwrap();
+        let sar = Currencies::default().find("SAR").unwrap();
+        let id = EscrowId::derive("r", "i", "s", "k");
+        assert_eq!(escrow(id).kind(), KeyKind::Escrow(id));
+        assert_eq!(wallet(&owner, sar).kind(), KeyKind::Wallet);
+        assert_eq!(wallet_line(&owner, sar, 7).kind(), KeyKind::WalletLine);
+        assert_eq!(inbox(GatewayName::Stripe, "evt_1").kind(), KeyKind::Inbox);
+        assert_eq!(Key { pk: "E#short".into(), sk: "E".into() }.kind(), KeyKind::Other);
+        assert_eq!(wallet_line(&owner, sar, 7).to_string(), "W#usr:a|b#SAR/L#00000000000000000007");
+    }
+
+    #[test]
+    fn the_lines_of_a_statement_sort_as_their_numbers() {
+        let owner: UserId = "a".parse().unwrap();
+        let sar = Currencies::default().find("SAR").unwrap();
+        let keys: Vec<String> = [0, 9, 10, 99, 1_000, u64::MAX].map(|n| wallet_line(&owner, sar, n).sk).to_vec();
+        assert!(keys.is_sorted());
+    }
+
+    #[test]
+    fn a_sellers_shard_never_changes() {
+        let shards = ["usr_seller", "usr_1", "a", "auth0|user@example.com"].map(due_shard);
+        assert_eq!(shards, [3, 3, 3, 3]);
+        let mut used: Vec<u8> = (0..1_000).map(|n| due_shard(&format!("usr_{n}"))).collect();
+        used.sort_unstable();
+        used.dedup();
+        assert_eq!(used.len(), usize::from(DUE_SHARDS));
+    }
+}
