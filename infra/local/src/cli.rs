@@ -7,6 +7,7 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+use crate::demo;
 use crate::folder::Data;
 use crate::local::{Local, Options};
 
@@ -41,7 +42,10 @@ pub fn run() -> ExitCode {
     };
     match cli.command {
         None => runtime.block_on(serve(cli.port, cli.data)),
-        Some(Command::Demo) => ExitCode::FAILURE,
+        Some(Command::Demo) => match runtime.block_on(demo::play()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(&error),
+        },
     }
 }
 

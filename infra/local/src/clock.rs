@@ -30,7 +30,7 @@ pub enum ClockError {
 ///
 /// # Errors
 /// When what was kept cannot be read.
-pub fn restored(folder: &Folder) -> Result<Clock, ClockError> {
+pub(crate) fn restored(folder: &Folder) -> Result<Clock, ClockError> {
     let Some(kept) = folder.read(FILE)? else { return Ok(Clock::system()) };
     let millis = std::str::from_utf8(&kept).ok().and_then(|text| text.trim().parse().ok());
     Ok(Clock::movable(Period::from_millis(millis.ok_or(ClockError::Unreadable)?)))
@@ -41,7 +41,7 @@ pub fn restored(folder: &Folder) -> Result<Clock, ClockError> {
 ///
 /// # Errors
 /// When it would go too far or cannot be kept; it then stands where it was.
-pub fn advance(clock: &Clock, folder: &Folder, by: Period) -> Result<Timestamp, ClockError> {
+pub(crate) fn advance(clock: &Clock, folder: &Folder, by: Period) -> Result<Timestamp, ClockError> {
     if clock.now().after(by) >= END_OF_TIME {
         return Err(ClockError::TooFar);
     }

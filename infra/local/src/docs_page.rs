@@ -14,7 +14,7 @@ const STYLE: &str = include_str!("docs_page/style.css");
 
 /// The pages, ready to send.
 #[derive(Debug, Clone)]
-pub struct Pages {
+pub(crate) struct Pages {
     /// `/docs`
     pub reference: Bytes,
     /// `/`
@@ -24,7 +24,7 @@ pub struct Pages {
 impl Pages {
     /// Renders the pages of a system that answers at `url`.
     #[must_use]
-    pub fn render(document: &Document, routes: &[Route], url: &str) -> Self {
+    pub(crate) fn render(document: &Document, routes: &[Route], url: &str) -> Self {
         let reference = whole(&format!("{} reference", document.info.title), &reference::render(document, routes, url));
         let index = whole(&document.info.title, &index(document, url));
         Self { reference: Bytes::from(reference), index: Bytes::from(index) }
@@ -60,8 +60,9 @@ The whole system runs in this one process.</p>
 <li><a href="/_local/capacity"><b>Capacity</b><span>DynamoDB requests and units so far</span></a></li>
 </ul>
 <h2>Begin</h2>
-<p>A token for a buyer, and a checkout in his name. Its <code>url</code> opens the sandbox's payment page.</p>
-<pre><code>TOKEN=$(curl -s {url}/_local/tokens -d '{token}' | sed 's/.*"token":"\([^"]*\)".*/\1/')
+<p>A token for a buyer, and a checkout in their name. Its <code>url</code> opens the sandbox's payment page.</p>
+<pre><code>TOKEN=$(curl -s {url}/_local/tokens -d '{token}' \
+  | sed 's/.*"token":"\([^"]*\)".*/\1/')
 
 curl -s {url}/v1/checkouts -H "authorization: Bearer $TOKEN" \
   -H 'idempotency-key: my-first' -H 'content-type: application/json' \

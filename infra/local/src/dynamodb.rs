@@ -23,7 +23,7 @@ pub enum DynamoDbError {
 }
 
 /// A running embedded DynamoDB.
-pub struct DynamoDb {
+pub(crate) struct DynamoDb {
     endpoint: String,
     server: JoinHandle<()>,
 }
@@ -33,7 +33,7 @@ impl DynamoDb {
     ///
     /// # Errors
     /// When the data cannot be opened or no port can be had.
-    pub async fn start(
+    pub(crate) async fn start(
         file: Option<&Path>,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<Self, DynamoDbError> {
@@ -54,12 +54,12 @@ impl DynamoDb {
 
     /// Where the SDK's `endpoint_url` points.
     #[must_use]
-    pub fn endpoint(&self) -> &str {
+    pub(crate) fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
     /// Waits until the server has stopped; its shutdown must have been asked for.
-    pub async fn stopped(self) {
+    pub(crate) async fn stopped(self) {
         if let Err(error) = self.server.await {
             tracing::warn!(%error, "the embedded DynamoDB did not stop cleanly");
         }
@@ -68,7 +68,7 @@ impl DynamoDb {
 
 /// The real SDK's client on the embedded database, over the HTTP client given.
 #[must_use]
-pub fn client(endpoint: &str, http: SharedHttpClient) -> Client {
+pub(crate) fn client(endpoint: &str, http: SharedHttpClient) -> Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static(REGION))
@@ -81,15 +81,15 @@ pub fn client(endpoint: &str, http: SharedHttpClient) -> Client {
 
 /// Plain HTTP over loopback.
 #[must_use]
-pub fn loopback() -> SharedHttpClient {
+pub(crate) fn loopback() -> SharedHttpClient {
     aws_smithy_http_client::Builder::new().build_http()
 }
 
 /// The region everything local pretends to be in. The queue's emulator reads it from host names.
-pub const REGION: &str = "us-east-1";
+pub(crate) const REGION: &str = "us-east-1";
 
 /// Credentials that sign requests which nobody checks.
 #[must_use]
-pub fn credentials() -> Credentials {
+pub(crate) fn credentials() -> Credentials {
     Credentials::new("local", "local", None, None, "local")
 }

@@ -39,7 +39,7 @@ pub enum FolderError {
 
 /// A folder that this process alone uses, or none.
 #[derive(Debug)]
-pub struct Folder {
+pub(crate) struct Folder {
     path: Option<PathBuf>,
     // The operating system frees the lock when the file is closed, so a killed process leaves nothing behind.
     _lock: Option<File>,
@@ -50,7 +50,7 @@ impl Folder {
     ///
     /// # Errors
     /// When another process has it, or it cannot be created.
-    pub fn open(data: &Data) -> Result<Self, FolderError> {
+    pub(crate) fn open(data: &Data) -> Result<Self, FolderError> {
         let Data::Folder(path) = data else {
             return Ok(Self { path: None, _lock: None });
         };
@@ -66,13 +66,13 @@ impl Folder {
 
     /// The path of a file in the folder; none when data is in memory.
     #[must_use]
-    pub fn file(&self, name: &str) -> Option<PathBuf> {
+    pub(crate) fn file(&self, name: &str) -> Option<PathBuf> {
         self.path.as_ref().map(|path| path.join(name))
     }
 
     /// The folder itself; none when data is in memory.
     #[must_use]
-    pub fn path(&self) -> Option<&Path> {
+    pub(crate) fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }
 
@@ -80,7 +80,7 @@ impl Folder {
     ///
     /// # Errors
     /// When it is there and cannot be read.
-    pub fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+    pub(crate) fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
         let Some(file) = self.file(name) else { return Ok(None) };
         match fs::read(file) {
             Ok(bytes) => Ok(Some(bytes)),
@@ -93,7 +93,7 @@ impl Folder {
     ///
     /// # Errors
     /// When the file cannot be written; the former content then still stands.
-    pub fn save(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn save(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let Some(path) = &self.path else { return Ok(()) };
         let draft = path.join(format!("{name}.new"));
         let mut file = private_file(&draft)?;

@@ -17,11 +17,11 @@ use http::{HeaderMap, header};
 use serde_json::{Value, json};
 
 /// API Gateway refuses larger payloads, in bytes.
-pub const MAX_BODY: usize = 10 * 1024 * 1024;
+pub(crate) const MAX_BODY: usize = 10 * 1024 * 1024;
 
 /// The event cannot be made of this request.
 #[derive(Debug, thiserror::Error)]
-pub enum EventError {
+pub(crate) enum EventError {
     /// The path is not percent-encoded UTF-8, or names a host that is none.
     #[error("the request's {0} cannot be read")]
     Malformed(&'static str),
@@ -32,7 +32,7 @@ pub enum EventError {
 
 /// What API Gateway knows beside the request.
 #[derive(Debug)]
-pub struct Context<'a> {
+pub(crate) struct Context<'a> {
     /// Identifies the request in logs.
     pub request_id: &'a str,
     /// When it came.
@@ -47,7 +47,7 @@ pub struct Context<'a> {
 ///
 /// # Errors
 /// When it is not percent-encoded UTF-8.
-pub fn decoded_path(path: &str) -> Result<String, EventError> {
+pub(crate) fn decoded_path(path: &str) -> Result<String, EventError> {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {
@@ -71,7 +71,7 @@ pub fn decoded_path(path: &str) -> Result<String, EventError> {
 ///
 /// # Errors
 /// When the event cannot be made.
-pub fn request(
+pub(crate) fn request(
     parts: &Parts,
     body: &Bytes,
     path: &str,

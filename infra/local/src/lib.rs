@@ -5,6 +5,7 @@
 
 pub mod cli;
 mod clock;
+mod demo;
 mod docs_page;
 mod dynamodb;
 pub mod faults;

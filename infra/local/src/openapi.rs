@@ -3,7 +3,8 @@
 
 mod ordered;
 
-use serde::Deserialize;
+use http::Method;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use ordered::Ordered;
@@ -25,7 +26,7 @@ pub struct Document {
     #[serde(default)]
     pub tags: Vec<Tag>,
     /// Operations by path and method.
-    pub paths: Ordered<Ordered<Value>>,
+    pub paths: Ordered<Path>,
     /// What others point to.
     #[serde(default)]
     pub components: Components,
@@ -70,6 +71,25 @@ pub struct Components {
     pub request_bodies: Ordered<RequestBody>,
 }
 
+/// What can be done at a path.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[expect(missing_docs, reason = "each is the operation of that method")]
+pub struct Path {
+    /// Those of every operation.
+    #[serde(default)]
+    pub parameters: Vec<Parameter>,
+    #[serde(default)]
+    pub get: Option<Operation>,
+    #[serde(default)]
+    pub post: Option<Operation>,
+    #[serde(default)]
+    pub put: Option<Operation>,
+    #[serde(default)]
+    pub patch: Option<Operation>,
+    #[serde(default)]
+    pub delete: Option<Operation>,
+}
+
 /// One call of the API.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -89,6 +109,9 @@ pub struct Operation {
     /// The Lambda function that answers it.
     #[serde(rename = "x-holdfast-function")]
     pub function: String,
+    /// Who may call it.
+    #[serde(default, rename = "x-holdfast-callers")]
+    pub callers: Vec<String>,
     /// Parameters of its own.
     #[serde(default)]
     pub parameters: Vec<Parameter>,
@@ -143,6 +166,9 @@ pub struct RequestBody {
 /// An answer, or a pointer to one.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Response {
+    /// The codes that a problem of this status can have.
+    #[serde(default, rename = "x-holdfast-codes")]
+    pub codes: Vec<String>,
     /// Points to a named one.
     #[serde(default, rename = "$ref")]
     pub reference: Option<String>,
@@ -162,7 +188,7 @@ pub struct Media {
     pub schema: Schema,
     /// What it looks like.
     #[serde(default)]
-    pub example: Option<Value>,
+    pub example: Option<Sample>,
     /// Several of them, by name.
     #[serde(default)]
     pub examples: Ordered<Example>,
@@ -176,7 +202,19 @@ pub struct Example {
     pub summary: String,
     /// The example itself.
     #[serde(default)]
-    pub value: Value,
+    pub value: Option<Sample>,
+}
+
+/// A value as it was written, its fields in their order.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Sample {
+    /// An object.
+    Object(Ordered<Sample>),
+    /// An array.
+    List(Vec<Sample>),
+    /// Anything else.
+    Plain(Value),
 }
 
 /// A JSON schema, as far as the reference shows it.
@@ -209,10 +247,10 @@ pub struct Schema {
     pub default: Option<Value>,
     /// One value it might have.
     #[serde(default)]
-    pub example: Option<Value>,
+    pub example: Option<Sample>,
     /// Some values it might have.
     #[serde(default)]
-    pub examples: Vec<Value>,
+    pub examples: Vec<Sample>,
     /// Of an object.
     #[serde(default)]
     pub properties: Ordered<Schema>,
@@ -233,14 +271,11 @@ pub struct Schema {
     pub all_of: Vec<Schema>,
 }
 
-/// Methods an operation can have; other keys of a path belong to the path.
-const METHODS: [&str; 7] = ["get", "post", "put", "patch", "delete", "head", "options"];
-
 /// One operation with where it is found.
 #[derive(Debug, Clone)]
 pub struct Route {
     /// `POST`.
-    pub method: http::Method,
+    pub method: Method,
     /// `/v1/escrows/{id}/release`.
     pub path: String,
     /// What it does.
@@ -257,27 +292,24 @@ impl Document {
     }
 
     /// Every operation, in the document's order. Parameters of the path are among the operation's.
-    ///
-    /// # Errors
-    /// When an operation does not say which function answers it, or is not of the form of OpenAPI.
-    pub fn routes(&self) -> Result<Vec<Route>, DocumentInvalid> {
+    #[must_use]
+    pub fn routes(&self) -> Vec<Route> {
         let mut routes = Vec::new();
         for (path, item) in self.paths.iter() {
-            let shared: Vec<Parameter> = match item.get("parameters") {
-                Some(parameters) => read(parameters, path)?,
-                None => Vec::new(),
-            };
-            for (name, value) in item.iter().filter(|(name, _)| METHODS.contains(&name.as_str())) {
-                let method = name.to_uppercase().parse().map_err(|_| DocumentInvalid(format!("{path}: {name}")))?;
-                let mut operation: Operation = read(value, &format!("{name} {path}"))?;
-                operation.parameters.splice(0..0, shared.iter().cloned());
-                routes.push(Route { method, path: path.clone(), operation });
+            let operations = [
+                (Method::GET, &item.get),
+                (Method::POST, &item.post),
+                (Method::PUT, &item.put),
+                (Method::PATCH, &item.patch),
+                (Method::DELETE, &item.delete),
+            ];
+            for (method, operation) in operations {
+                if let Some(mut operation) = operation.clone() {
+                    operation.parameters.splice(0..0, item.parameters.iter().cloned());
+                    routes.push(Route { method, path: path.clone(), operation });
+                }
             }
         }
-        Ok(routes)
+        routes
     }
-}
-
-fn read<T: serde::de::DeserializeOwned>(value: &Value, place: &str) -> Result<T, DocumentInvalid> {
-    serde_json::from_value(value.clone()).map_err(|error| DocumentInvalid(format!("{place}: {error}")))
 }

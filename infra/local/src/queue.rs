@@ -16,7 +16,7 @@ use winterbaume_sqs::SqsService;
 
 use crate::dynamodb::{REGION, credentials};
 use notice::Notice;
-pub use poller::{Poller, SettleBatch};
+pub(crate) use poller::{Poller, SettleBatch};
 
 /// How long a received message is invisible, in seconds: longer than a settle function may run.
 const VISIBILITY: &str = "120";
@@ -39,7 +39,7 @@ impl<E: std::error::Error + Send + Sync + 'static, R: std::fmt::Debug + Send + S
 
 /// The settle queue with its dead letters.
 #[derive(Debug, Clone)]
-pub struct Queue {
+pub(crate) struct Queue {
     http: SharedHttpClient,
     // The poller's own client: no fault is injected into the machinery.
     client: Client,
@@ -52,7 +52,7 @@ impl Queue {
     ///
     /// # Errors
     /// When the emulator refuses.
-    pub async fn start() -> Result<Self, QueueError> {
+    pub(crate) async fn start() -> Result<Self, QueueError> {
         let emulator = MockAws::builder().with_service(SqsService::new()).build();
         let notice = Notice::default();
         let http = notice.around(emulator.http_client());
@@ -80,13 +80,13 @@ impl Queue {
 
     /// What the functions send to.
     #[must_use]
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     /// The HTTP client that leads to the emulator, for the functions' own SDK client.
     #[must_use]
-    pub fn http(&self) -> SharedHttpClient {
+    pub(crate) fn http(&self) -> SharedHttpClient {
         self.http.clone()
     }
 
@@ -94,7 +94,7 @@ impl Queue {
     ///
     /// # Errors
     /// When the emulator refuses.
-    pub async fn visible(&self) -> Result<usize, QueueError> {
+    pub(crate) async fn visible(&self) -> Result<usize, QueueError> {
         let name = QueueAttributeName::ApproximateNumberOfMessages;
         let answer =
             self.client.get_queue_attributes().queue_url(&self.url).attribute_names(name.clone()).send().await?;
@@ -105,7 +105,7 @@ impl Queue {
 
 /// The real SDK's client over the HTTP client given.
 #[must_use]
-pub fn client(http: SharedHttpClient) -> Client {
+pub(crate) fn client(http: SharedHttpClient) -> Client {
     let config = aws_sdk_sqs::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static(REGION))

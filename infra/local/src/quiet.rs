@@ -12,7 +12,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Counts what is in hand.
 #[derive(Debug, Clone, Default)]
-pub struct Quiet {
+pub(crate) struct Quiet {
     activity: watch::Sender<Activity>,
 }
 
@@ -25,13 +25,13 @@ struct Activity {
 
 /// Something is in hand as long as this lives.
 #[derive(Debug)]
-pub struct Busy {
+pub(crate) struct Busy {
     activity: watch::Sender<Activity>,
 }
 
 /// Work that nobody has taken in hand yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Waiting {
+pub(crate) struct Waiting {
     /// Messages that could be received from the queue now.
     pub messages: usize,
     /// Webhooks of sandboxes whose time has come.
@@ -43,7 +43,7 @@ pub struct Waiting {
 #[error(
     "still busy: {in_hand} in hand, {} messages and {} webhooks waiting", .waiting.messages, .waiting.webhooks
 )]
-pub struct StillBusy {
+pub(crate) struct StillBusy {
     /// Requests and batches that were being worked on.
     pub in_hand: usize,
     /// What nobody had taken in hand.
@@ -53,7 +53,7 @@ pub struct StillBusy {
 impl Quiet {
     /// Takes something in hand.
     #[must_use]
-    pub fn busy(&self) -> Busy {
+    pub(crate) fn busy(&self) -> Busy {
         self.activity.send_modify(|activity| {
             activity.in_hand = activity.in_hand.saturating_add(1);
             activity.begun = activity.begun.wrapping_add(1);
@@ -65,7 +65,7 @@ impl Quiet {
     ///
     /// # Errors
     /// When that moment does not come within the limit.
-    pub async fn reached<F>(&self, waiting: impl Fn() -> F, limit: Duration) -> Result<(), StillBusy>
+    pub(crate) async fn reached<F>(&self, waiting: impl Fn() -> F, limit: Duration) -> Result<(), StillBusy>
     where
         F: Future<Output = Waiting>,
     {

@@ -8,7 +8,7 @@ use crate::openapi::Route;
 
 /// The routes of the API.
 #[derive(Debug)]
-pub struct Router {
+pub(crate) struct Router {
     entries: Vec<Entry>,
 }
 
@@ -28,7 +28,7 @@ enum Segment {
 
 /// What a request leads to.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Match<'a> {
+pub(crate) enum Match<'a> {
     /// A function answers it.
     Function {
         /// The Lambda's name.
@@ -47,7 +47,7 @@ pub enum Match<'a> {
 impl Router {
     /// The router of these routes.
     #[must_use]
-    pub fn new(routes: &[Route]) -> Self {
+    pub(crate) fn new(routes: &[Route]) -> Self {
         let entries = routes
             .iter()
             .map(|route| Entry {
@@ -61,13 +61,13 @@ impl Router {
     }
 
     /// The functions that the routes name, each once.
-    pub fn functions(&self) -> std::collections::BTreeSet<&str> {
+    pub(crate) fn functions(&self) -> std::collections::BTreeSet<&str> {
         self.entries.iter().map(|entry| entry.function.as_str()).collect()
     }
 
     /// Finds what a request leads to; `path` is already decoded. A fixed path wins over one with variables.
     #[must_use]
-    pub fn find<'a>(&'a self, method: &Method, path: &'a str) -> Match<'a> {
+    pub(crate) fn find<'a>(&'a self, method: &Method, path: &'a str) -> Match<'a> {
         let parts: Vec<&str> = path.split('/').skip(1).collect();
         let mut candidates: Vec<(&Entry, BTreeMap<&str, &str>)> =
             self.entries.iter().filter_map(|entry| Some((entry, entry.matches(&parts)?))).collect();
@@ -133,7 +133,7 @@ mod tests {
                 get: {x-holdfast-function: create-checkout}
             ",
         );
-        Router::new(&document.unwrap().routes().unwrap())
+        Router::new(&document.unwrap().routes())
     }
 
     fn check(method: Method, path: &str) -> String {

@@ -10,7 +10,7 @@ use tokio::time::{MissedTickBehavior, interval};
 const EVERY: Duration = Duration::from_secs(60);
 
 /// Sweeps until `shutdown` resolves; a sweep that has begun is finished.
-pub async fn run<F: Future<Output = ()>>(sweep: impl Fn() -> F, shutdown: impl Future<Output = ()>) {
+pub(crate) async fn run<F: Future<Output = ()>>(sweep: impl Fn() -> F, shutdown: impl Future<Output = ()>) {
     let mut minutes = interval(EVERY);
     minutes.set_missed_tick_behavior(MissedTickBehavior::Delay);
     tokio::pin!(shutdown);

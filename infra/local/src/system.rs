@@ -86,7 +86,7 @@ impl System {
             TcpListener::bind(("127.0.0.1", port)).await.map_err(|source| StartError::Port { port, source })?;
         let host = listener.local_addr().map_err(|source| StartError::Port { port, source })?.to_string();
         let document = Document::parse(openapi::YAML)?;
-        let routes = document.routes()?;
+        let routes = document.routes();
         let clock = clock::restored(&folder)?;
         let token_key = tokens::key(&folder).map_err(StartError::TokenKey)?;
         let stopping = watch::Sender::new(false);

@@ -1,7 +1,7 @@
 //! Text into HTML: escaping, and the Markdown of descriptions.
 
 use pulldown_cmark::{Options, Parser};
-use serde_json::Value;
+use serde::Serialize;
 
 /// Text that is safe between tags and in quoted attributes.
 pub(super) fn escape(text: &str) -> String {
@@ -37,7 +37,7 @@ pub(super) fn inline(text: &str) -> String {
 }
 
 /// A JSON value as people read it.
-pub(super) fn pretty(value: &Value) -> String {
+pub(super) fn pretty(value: &impl Serialize) -> String {
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
     format!("<pre><code>{}</code></pre>", escape(&text))
 }

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::html::{anchor, escape, inline, markdown, pretty};
-use super::schema::{fields, kind, named, notes};
-use crate::openapi::{Components, Document, Media, Operation, Parameter, RequestBody, Response, Route, Tag};
+use super::schema::{fields, kind, named, notes, sample};
+use crate::openapi::{Components, Document, Media, Operation, Parameter, RequestBody, Response, Route, Sample, Tag};
 
 /// The page's body.
 pub(super) fn render(document: &Document, routes: &[Route], url: &str) -> String {
@@ -36,14 +36,8 @@ pub(super) fn render(document: &Document, routes: &[Route], url: &str) -> String
                 escape(name),
                 if schema.properties.is_empty() { kind(schema) } else { String::new() },
                 notes(schema),
-                fields(schema),
-                schema
-                    .example
-                    .as_ref()
-                    .or_else(|| schema.examples.first())
-                    .filter(|e| e.is_object())
-                    .map(pretty)
-                    .unwrap_or_default()
+                fields(schema, &document.components.schemas),
+                sample(schema).filter(|sample| matches!(sample, Sample::Object(_))).map(pretty).unwrap_or_default()
             );
         }
     }
@@ -103,11 +97,13 @@ fn call(route: &Route, components: &Components) -> String {
     );
     if operation.security.as_ref().is_some_and(Vec::is_empty) {
         section.push_str("<p class=\"hint\">No token is needed.</p>");
+    } else if !operation.callers.is_empty() {
+        let _ = write!(section, "<p class=\"hint\">For {}.</p>", escape(&operation.callers.join(", ")));
     }
     section.push_str(&parameters(&operation.parameters, components));
     if let Some(body) = &operation.request_body {
         let body = resolved(body, &body.reference, |name| components.request_bodies.get(name));
-        section.push_str(&request_body(body));
+        section.push_str(&request_body(body, components));
     }
     section.push_str(&responses(operation, components));
     section.push_str("</section>");
@@ -138,11 +134,12 @@ fn parameters(parameters: &[Parameter], components: &Components) -> String {
     table
 }
 
-fn request_body(body: &RequestBody) -> String {
+fn request_body(body: &RequestBody, components: &Components) -> String {
     let mut html = format!("<h4>Body</h4>{}", markdown(&body.description));
     for (kind_of_media, media) in body.content.iter() {
         let _ = write!(html, "<p><span class=\"place\">{}</span> {}</p>", escape(kind_of_media), kind(&media.schema));
-        html.push_str(&fields(&media.schema));
+        let schema = resolved(&media.schema, &media.schema.reference, |name| components.schemas.get(name));
+        html.push_str(&fields(schema, &components.schemas));
         html.push_str(&examples(media));
     }
     html
@@ -160,7 +157,7 @@ fn responses(operation: &Operation, components: &Components) -> String {
             escape(status.get(..1).unwrap_or_default()),
             escape(status),
             media.map(|media| kind(&media.schema)).unwrap_or_default(),
-            inline(&response.description)
+            with_codes(response)
         );
         if status.starts_with('2') {
             shown.push_str(&media.map(examples).unwrap_or_default());
@@ -169,6 +166,11 @@ fn responses(operation: &Operation, components: &Components) -> String {
     html.push_str("</tbody></table>");
     html.push_str(&shown);
     html
+}
+
+fn with_codes(response: &Response) -> String {
+    let codes: Vec<String> = response.codes.iter().map(|code| format!("<code>{}</code>", escape(code))).collect();
+    format!("{} {}", inline(&response.description), codes.join(" "))
 }
 
 fn examples(media: &Media) -> String {
@@ -186,7 +188,7 @@ fn resolved<'a, T>(thing: &'a T, reference: &Option<String>, find: impl Fn(&str)
 }
 
 fn title<'a>(operation: &'a Operation, path: &'a str) -> &'a str {
-    if operation.summary.is_empty() { path } else { &operation.summary }
+    if operation.summary.is_empty() { path } else { operation.summary.trim_end_matches('.') }
 }
 
 fn method(route: &Route) -> String {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::html::{anchor, escape, inline};
-use crate::openapi::Schema;
+use crate::openapi::{Ordered, Sample, Schema};
 
 /// The name that a pointer ends with: `Escrow` of `#/components/schemas/Escrow`.
 pub(super) fn named(reference: &str) -> &str {
@@ -61,18 +61,21 @@ pub(super) fn notes(schema: &Schema) -> String {
     if let Some(default) = &schema.default {
         add(format!("Default {}.", code(default)));
     }
-    if let Some(example) =
-        schema.example.as_ref().or_else(|| schema.examples.first()).filter(|value| !value.is_object())
-    {
+    if let Some(Sample::Plain(example)) = sample(schema) {
         add(format!("For example {}.", code(example)));
     }
     notes
 }
 
+/// What it looks like, if the document says so.
+pub(super) fn sample(schema: &Schema) -> Option<&Sample> {
+    schema.example.as_ref().or_else(|| schema.examples.first())
+}
+
 /// The fields of an object, inner objects indented; nothing for what has none.
-pub(super) fn fields(schema: &Schema) -> String {
+pub(super) fn fields(schema: &Schema, known: &Ordered<Schema>) -> String {
     let mut rows = String::new();
-    add_rows(&mut rows, schema, "");
+    add_rows(&mut rows, schema, "", known);
     if rows.is_empty() {
         return rows;
     }
@@ -81,9 +84,9 @@ pub(super) fn fields(schema: &Schema) -> String {
     )
 }
 
-fn add_rows(rows: &mut String, schema: &Schema, within: &str) {
+fn add_rows(rows: &mut String, schema: &Schema, within: &str, known: &Ordered<Schema>) {
     for part in schema.all_of.iter().filter(|part| part.reference.is_none()) {
-        add_rows(rows, part, within);
+        add_rows(rows, part, within, known);
     }
     for (name, property) in schema.properties.iter() {
         let path = if within.is_empty() { name.clone() } else { format!("{within}.{name}") };
@@ -93,15 +96,25 @@ fn add_rows(rows: &mut String, schema: &Schema, within: &str) {
             "<tr><td><code>{}</code> {needed}</td><td>{}</td><td>{}</td></tr>",
             escape(&path),
             kind(property),
-            notes(property)
+            meaning(property, known)
         );
         if property.reference.is_none() {
-            add_rows(rows, property, &path);
+            add_rows(rows, property, &path, known);
             if let Some(items) = property.items.as_ref().filter(|items| items.reference.is_none()) {
-                add_rows(rows, items, &format!("{path}[]"));
+                add_rows(rows, items, &format!("{path}[]"), known);
             }
         }
     }
+}
+
+/// What a field says of itself, or else what its schema says first.
+fn meaning(property: &Schema, known: &Ordered<Schema>) -> String {
+    let own = notes(property);
+    if !own.is_empty() {
+        return own;
+    }
+    let named = property.reference.as_deref().and_then(|reference| known.get(named(reference)));
+    named.map(|schema| inline(schema.description.split("\n\n").next().unwrap_or_default())).unwrap_or_default()
 }
 
 fn code(value: &Value) -> String {

@@ -25,11 +25,11 @@ const AT_ONCE: usize = 8;
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The settle function: does a batch, names what it could not do. An error is the whole batch's.
-pub type SettleBatch =
+pub(crate) type SettleBatch =
     Arc<dyn Fn(SqsEvent) -> Pin<Box<dyn Future<Output = Result<SqsBatchResponse, String>> + Send>> + Send + Sync>;
 
 /// Feeds the settle function from the queue.
-pub struct Poller {
+pub(crate) struct Poller {
     queue: Queue,
     settle: SettleBatch,
     quiet: Quiet,
@@ -38,12 +38,12 @@ pub struct Poller {
 impl Poller {
     /// A poller that has not begun.
     #[must_use]
-    pub fn new(queue: Queue, settle: SettleBatch, quiet: Quiet) -> Self {
+    pub(crate) fn new(queue: Queue, settle: SettleBatch, quiet: Quiet) -> Self {
         Self { queue, settle, quiet }
     }
 
     /// Polls until `shutdown` resolves, then finishes the batches in hand.
-    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
+    pub(crate) async fn run(self, shutdown: impl Future<Output = ()> + Send) {
         let poller = Arc::new(self);
         let mut batches = JoinSet::new();
         let slots = Arc::new(Semaphore::new(AT_ONCE));
