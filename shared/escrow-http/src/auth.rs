@@ -17,6 +17,7 @@ mod development;
 pub mod jwks;
 
 pub use development::{DEVELOPMENT_ISSUER, DevKey, DevKeyTooShort};
+pub use escrow_domain::actions::Scopes;
 
 use crate::problem::{Answer, Code, Problem};
 use crate::request::Incoming;
@@ -28,47 +29,35 @@ use escrow_domain::time::{Period, Timestamp};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use jwks::Keys;
 use serde::de::DeserializeOwned;
+use std::sync::Arc;
 
 /// How far the clocks of an issuer and ours may differ.
 pub const LEEWAY: Period = Period::seconds(60);
 /// The longest token that is looked at, in characters. Larger ones never come from an identity provider.
 const LONGEST_TOKEN: usize = 8 * 1024;
 
-/// What the caller may do beyond being a party.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Scopes {
-    /// The marketplace's own server.
-    pub platform: bool,
-    /// Rules disputes.
-    pub arbiter: bool,
-    /// Runs the marketplace's support.
-    pub operator: bool,
+/// Reads the words of a `scope`; unknown ones are for others.
+#[must_use]
+pub fn scopes_of<'a>(words: impl IntoIterator<Item = &'a str>) -> Scopes {
+    let mut scopes = Scopes::default();
+    for word in words {
+        match word {
+            "platform" => scopes.platform = true,
+            "arbiter" => scopes.arbiter = true,
+            "operator" => scopes.operator = true,
+            _ => {}
+        }
+    }
+    scopes
 }
 
-impl Scopes {
-    /// Reads the words of a `scope`; unknown ones are for others.
-    #[must_use]
-    pub fn from_words<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut scopes = Self::default();
-        for word in words {
-            match word {
-                "platform" => scopes.platform = true,
-                "arbiter" => scopes.arbiter = true,
-                "operator" => scopes.operator = true,
-                _ => {}
-            }
-        }
-        scopes
-    }
-
-    /// The words, in a fixed order.
-    #[must_use]
-    pub fn words(self) -> Vec<&'static str> {
-        [(self.platform, "platform"), (self.arbiter, "arbiter"), (self.operator, "operator")]
-            .into_iter()
-            .filter_map(|(has, word)| has.then_some(word))
-            .collect()
-    }
+/// The words of scopes, in a fixed order.
+#[must_use]
+pub fn words_of(scopes: Scopes) -> Vec<&'static str> {
+    [(scopes.platform, "platform"), (scopes.arbiter, "arbiter"), (scopes.operator, "operator")]
+        .into_iter()
+        .filter_map(|(has, word)| has.then_some(word))
+        .collect()
 }
 
 /// Whoever sent the request, as a verified token names them.
@@ -95,9 +84,12 @@ pub struct Issuer {
     pub keys: Keys,
 }
 
-/// Verifies tokens.
+/// Verifies tokens. Clones share the kept key sets.
+#[derive(Debug, Clone)]
+pub struct Authenticator(Arc<Trusted>);
+
 #[derive(Debug)]
-pub struct Authenticator {
+struct Trusted {
     issuers: Vec<Issuer>,
     development: Option<DevKey>,
 }
@@ -106,7 +98,7 @@ impl Authenticator {
     /// Trusts these issuers, and the holder of the development key if there is one.
     #[must_use]
     pub fn new(issuers: Vec<Issuer>, development: Option<DevKey>) -> Self {
-        Self { issuers, development }
+        Self(Arc::new(Trusted { issuers, development }))
     }
 
     /// Who sent this request.
@@ -117,7 +109,7 @@ impl Authenticator {
         let caller = self.verify(incoming.bearer()?, now).await?;
         incoming.line().caller(caller.sub.as_str());
         if caller.scopes != Scopes::default() {
-            incoming.line().scopes(caller.scopes.words().join(" "));
+            incoming.line().scopes(words_of(caller.scopes).join(" "));
         }
         Ok(caller)
     }
@@ -131,13 +123,14 @@ impl Authenticator {
         let unverified: Unverified = json(parts.claims, "its claims")?;
 
         if unverified.iss == DEVELOPMENT_ISSUER
-            && let Some(key) = &self.development
+            && let Some(key) = &self.0.development
         {
             parts.check_signature(&key.decoding(), Algorithm::HS256)?;
             return parts.caller(now, &unverified.iss, &[DEVELOPMENT_ISSUER]);
         }
 
         let issuer = self
+            .0
             .issuers
             .iter()
             .find(|issuer| issuer.name == unverified.iss)
@@ -219,7 +212,7 @@ impl<'a> Parts<'a> {
             return Err(invalid("it is for somebody else"));
         }
         let sub = claims.sub.parse().map_err(|_| invalid("its sub is not a user id"))?;
-        let scopes = Scopes::from_words(claims.scope.iter().map(String::as_str));
+        let scopes = scopes_of(claims.scope.iter().map(String::as_str));
         Ok(Caller { issuer: claims.iss, sub, scopes })
     }
 }

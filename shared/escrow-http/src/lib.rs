@@ -1,11 +1,36 @@
 //! The edge: requests, authentication, problems, views, telemetry, configuration.
+//!
+//! A function's `main.rs` makes an [`app::App`] from the environment and runs its handler; the local stack makes the same parts
+//! itself and calls [`serve::serve`] with the same handler.
 
+pub mod app;
 pub mod auth;
+pub mod aws;
 pub mod clock;
+pub mod config;
 pub mod line;
+pub mod metrics;
+pub mod outgoing;
+pub mod page;
 pub mod problem;
 pub mod reply;
 pub mod request;
+pub mod secrets;
+pub mod serve;
+pub mod telemetry;
+pub mod wake;
+
+pub use app::{App, StartError};
+pub use auth::{Authenticator, Caller, DevKey, Scopes};
+pub use clock::Clock;
+pub use config::{Config, Variables};
+pub use line::Line;
+pub use metrics::{Measure, Metrics};
+pub use problem::{Answer, Code, Problem};
+pub use reply::Reply;
+pub use request::Incoming;
+pub use serve::{carry_out, run_events, run_http, serve};
+pub use wake::Wake;
 
 /// What Lambda hands over.
 pub type Request = lambda_http::Request;

@@ -1,7 +1,7 @@
 //! The development issuer: tokens that the local stack makes for whoever asks. Its key is the only one that HS256 is accepted
 //! from, and a deployment without the key has no such issuer.
 
-use super::Scopes;
+use super::{Scopes, words_of};
 use escrow_domain::id::UserId;
 use escrow_domain::time::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
@@ -69,7 +69,7 @@ impl DevKey {
             aud: DEVELOPMENT_ISSUER,
             sub: sub.as_str(),
             exp: expires_at.as_seconds(),
-            scope: scopes.words().join(" "),
+            scope: words_of(scopes).join(" "),
         };
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(&self.0))
     }

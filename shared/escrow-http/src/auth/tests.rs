@@ -82,7 +82,9 @@ fn signed(claims: &Value) -> String {
 fn raw(header: &str, claims: &str, secret: Option<&[u8]>) -> String {
     let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
     let signature = secret
-        .map(|secret| jsonwebtoken::crypto::sign(signed.as_bytes(), &EncodingKey::from_secret(secret), Algorithm::HS256).unwrap())
+        .map(|secret| {
+            jsonwebtoken::crypto::sign(signed.as_bytes(), &EncodingKey::from_secret(secret), Algorithm::HS256).unwrap()
+        })
         .unwrap_or_default();
     format!("{signed}.{signature}")
 }
@@ -96,7 +98,7 @@ fn raw_rsa(header: &str, claims: &str) -> String {
 
 async fn verdict(authenticator: &Authenticator, token: &str) -> String {
     match authenticator.verify(token, now()).await {
-        Ok(caller) => format!("ok {} of {} {:?}", caller.sub, caller.issuer, caller.scopes.words()),
+        Ok(caller) => format!("ok {} of {} {:?}", caller.sub, caller.issuer, words_of(caller.scopes)),
         Err(problem) => format!("{} {}: {}", problem.status().as_u16(), problem.code().as_str(), problem.detail()),
     }
 }
@@ -183,11 +185,20 @@ async fn the_corpus_of_tokens() {
             let modulus = URL_SAFE_NO_PAD.decode(jwk(&rsa(), Algorithm::RS256, "rsa")["n"].as_str().unwrap()).unwrap();
             raw(r#"{"alg":"HS256","kid":"rsa"}"#, &claims, Some(&modulus))
         }),
-        ("HS256 by an oct key of the set", raw(r#"{"alg":"HS256","kid":"secret"}"#, &claims, Some(b"secret-secret-secret-secret-1234"))),
-        ("HS256 by the development key for another issuer", raw(r#"{"alg":"HS256","kid":"rsa"}"#, &claims, Some(dev_key().as_bytes()))),
+        (
+            "HS256 by an oct key of the set",
+            raw(r#"{"alg":"HS256","kid":"secret"}"#, &claims, Some(b"secret-secret-secret-secret-1234")),
+        ),
+        (
+            "HS256 by the development key for another issuer",
+            raw(r#"{"alg":"HS256","kid":"rsa"}"#, &claims, Some(dev_key().as_bytes())),
+        ),
         ("RS256 in the name of the development issuer", signed(&changed("iss", json!(DEVELOPMENT_ISSUER)))),
         ("RS512", jsonwebtoken::encode(&header(Algorithm::RS512, "rsa"), &good_claims(), &rsa()).unwrap()),
-        ("ES256 said, RSA key named", jsonwebtoken::encode(&header(Algorithm::ES256, "rsa"), &good_claims(), &p256()).unwrap()),
+        (
+            "ES256 said, RSA key named",
+            jsonwebtoken::encode(&header(Algorithm::ES256, "rsa"), &good_claims(), &p256()).unwrap(),
+        ),
         ("other claims under a good signature", format!("{head}.{other_claims}.{signature}")),
         ("another's signature", format!("{start}.{}", es.rsplit_once('.').unwrap().1)),
         ("signature cut", good[..good.len() - 4].to_owned()),
@@ -208,7 +219,7 @@ async fn the_corpus_of_tokens() {
         ("padded", format!("{start}.{signature}==")),
         ("blanks inside", good.replace('.', ". ")),
         ("huge", signed(&changed("padding", json!("x".repeat(LONGEST_TOKEN))))),
-        ("the development key's", dev_key().mint(&"usr_dev".parse().unwrap(), Scopes::from_words(["operator"]), now()).unwrap()),
+        ("the development key's", dev_key().mint(&"usr_dev".parse().unwrap(), scopes_of(["operator"]), now()).unwrap()),
         ("another development key's", {
             DevKey::from_bytes(&[8; 32]).unwrap().mint(&"usr_dev".parse().unwrap(), Scopes::default(), now()).unwrap()
         }),
@@ -252,7 +263,14 @@ fn a_set_without_a_usable_key_is_no_set() {
         key.as_object_mut().unwrap().remove("kid");
         key
     };
-    for keys in [json!([]), json!([weak]), json!([for_encryption]), json!([for_another]), json!([nameless]), json!([1, "a", null])] {
+    for keys in [
+        json!([]),
+        json!([weak]),
+        json!([for_encryption]),
+        json!([for_another]),
+        json!([nameless]),
+        json!([1, "a", null]),
+    ] {
         let text = json!({"keys": keys}).to_string();
         assert_eq!(Keys::inline(&text).err(), Some(SetInvalid::NoKey), "{text}");
     }
@@ -276,7 +294,8 @@ impl Server {
     }
 
     fn answers(&self, answer: Result<Value, &str>) {
-        *self.answer.lock().unwrap() = answer.map(|set| set.to_string().into_bytes()).map_err(|why| FetchFailed(why.to_owned()));
+        *self.answer.lock().unwrap() =
+            answer.map(|set| set.to_string().into_bytes()).map_err(|why| FetchFailed(why.to_owned()));
     }
 
     fn asked(&self) -> usize {
