@@ -1,6 +1,6 @@
 //! What a person may do with an escrow now, and if not, why, and when that changes.
 
-use crate::decide::guard;
+use crate::decide::{check_not_frozen, guard};
 use crate::escrow::{Escrow, MOST_ENTRIES, MOST_OPERATIONS};
 use crate::id::UserId;
 use crate::lifecycle::{NOT_YET, Role, Transition, rows};
@@ -102,6 +102,7 @@ impl Escrow {
         match transition {
             Transition::Resolve if self.reviews.is_empty() => Err(Refusal::NothingToResolve),
             Transition::Unfreeze if self.freezes.is_empty() => Err(Refusal::NotFrozen),
+            Transition::Freeze => check_not_frozen(self),
             _ => Ok(()),
         }
     }

@@ -82,7 +82,10 @@ impl FromStr for EscrowId {
     }
 }
 
-/// The number of a part inside its escrow, 0 to 1023: two characters at the end of its id.
+/// The highest number of a part: two characters hold no more.
+pub const HIGHEST_NUMBER: u16 = 1_023;
+
+/// The number of a part inside its escrow, 0 to [`HIGHEST_NUMBER`]: two characters at the end of its id.
 fn number_text(number: u16) -> [u8; 2] {
     let place = |digit: u16| ALPHABET.get(usize::from(digit & 31)).copied().unwrap_or(b'0');
     [place(number >> 5), place(number)]

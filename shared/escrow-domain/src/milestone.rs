@@ -154,7 +154,7 @@ impl Milestone {
         }
     }
 
-    /// Where it stands: disputed, else refunding, else delivered or held, else what became of the money.
+    /// Where it stands: disputed, else delivered or held, else refunding, else what became of the money.
     #[must_use]
     pub fn stage(&self) -> Stage {
         match self.ended {

@@ -190,6 +190,8 @@ pub enum NotFound {
 
 /// The gateway says that it knows of no such refund. Believed only after the quiet period; then another key is used.
 ///
+/// `now` is the moment at which the gateway was **asked**: what it did between that and its answer is not in the answer.
+///
 /// # Errors
 /// [`Undecided::Broken`] if this token does not hold the claim.
 pub fn after_look_up(escrow: &Escrow, task: Task, token: [u8; 16], now: Moment) -> Result<NotFound, Undecided> {
@@ -227,8 +229,9 @@ pub fn still_pending(escrow: &Escrow, number: u16, now: Moment) -> Result<Outcom
     if refund.status != RefundStatus::Pending {
         return Ok(Outcome::AlreadyDone);
     }
-    if now.at >= refund.promised_at.after(REFUND_REVIEW_AFTER) {
-        refund.look_up_at = None;
+    let in_review =
+        escrow.reviews.iter().any(|review| review.cause == ReviewCause::RefundInDoubt && review.part == number);
+    if now.at >= refund.promised_at.after(REFUND_REVIEW_AFTER) && !in_review {
         return doubt(escrow, number, "the gateway has called this refund pending for thirty days", now);
     }
     refund.look_ups = refund.look_ups.saturating_add(1);
@@ -245,7 +248,7 @@ pub fn doubt(escrow: &Escrow, number: u16, why: &str, now: Moment) -> Result<Out
     let mut next = escrow.clone();
     let known = next.reviews.iter().any(|review| review.cause == ReviewCause::RefundInDoubt && review.part == number);
     let refund = next.refunds.get_mut(usize::from(number)).ok_or(Broken("a refund that does not exist"))?;
-    if known || refund.is_over() {
+    if known || !matches!(refund.status, RefundStatus::Promised | RefundStatus::Pending) {
         return Ok(Outcome::AlreadyDone);
     }
     refund.look_up_at = None;
@@ -270,7 +273,8 @@ pub fn doubt(escrow: &Escrow, number: u16, why: &str, now: Moment) -> Result<Out
         reference: None,
         note: Some(why.to_owned()),
     };
-    next.journal.append(Operation::of_clock("doubt", number, now.at), entry)?;
+    // A second doubt about the same refund, after an operator had it tried again, is another operation: so the version is in it.
+    next.journal.append(Operation::of_clock(&format!("doubt at {}", escrow.version), number, now.at), entry)?;
     next.updated_at = now.at;
     Ok(Outcome::Changed(Box::new(quietly(next)?)))
 }

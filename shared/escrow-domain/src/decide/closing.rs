@@ -2,7 +2,7 @@
 
 use super::delivery::{operators_bucket, part_of};
 use super::draft::Draft;
-use super::guard::{guard, pick};
+use super::guard::{guard, guard_any, pick};
 use crate::effect::Task;
 use crate::journal::Part;
 use crate::lifecycle::{Role, Stage, Transition};
@@ -14,8 +14,9 @@ use crate::refusal::{Refusal, Undecided};
 /// Unpaid: cancelled. Paid and within the window: the buyer's money back.
 pub(super) fn cancel(draft: &mut Draft, reason: Option<String>) -> Result<(), Undecided> {
     let (role, now) = (draft.actor().role, draft.at());
-    if draft.escrow.milestones.iter().all(|milestone| milestone.stage() == Stage::Pending) || role != Role::Buyer {
-        guard(&draft.escrow, Transition::Cancel, role, 0, now)?;
+    let paid = draft.escrow.milestones.iter().any(|milestone| !milestone.money.held.is_zero());
+    if role != Role::Buyer || !paid {
+        guard_any(&draft.escrow, Transition::Cancel, role, now)?;
         if role == Role::Operator && reason.is_none() {
             return Err(Refusal::ReasonRequired.into());
         }

@@ -5,7 +5,7 @@ use super::guard::guard;
 use crate::command::NewPayment;
 use crate::escrow::{Escrow, MOST_MILESTONES, MOST_PAYMENTS, Terms};
 use crate::fees::Fee;
-use crate::id::{EscrowId, Operation};
+use crate::id::{EscrowId, HIGHEST_NUMBER, Operation};
 use crate::journal::{Actor, Journal, Part};
 use crate::lifecycle::Transition;
 use crate::milestone::Milestone;
@@ -58,6 +58,8 @@ pub fn create(new: &NewEscrow, actor: Actor, operation: Operation, now: Moment) 
         version: 0,
         updated_at: now.at,
     };
+    // What everybody is shown of it must be amounts for ever after.
+    escrow.totals()?;
     let mut draft = Draft::new(&escrow, actor, operation, now);
     draft.record(Transition::Create, Some(Part::Payment(0)), None, None)?;
     push_payment(&mut draft, &new.payment)?;
@@ -80,7 +82,10 @@ pub(super) fn add_payment(draft: &mut Draft, payment: &NewPayment) -> Result<(),
 
 fn push_payment(draft: &mut Draft, payment: &NewPayment) -> Result<(), Undecided> {
     let mut amount = Minor::ZERO;
-    for index in &payment.milestones {
+    for (at, index) in payment.milestones.iter().enumerate() {
+        if payment.milestones.iter().take(at).any(|earlier| earlier == index) {
+            return Err(Broken("a payment that pays a milestone twice").into());
+        }
         amount = amount.plus(draft.milestone(*index)?.charged()?)?;
     }
     if amount.is_zero() {
@@ -106,5 +111,8 @@ fn push_payment(draft: &mut Draft, payment: &NewPayment) -> Result<(), Undecided
 
 /// The number of the next part in a list.
 pub(super) fn next_number(length: usize) -> Result<u16, Undecided> {
-    u16::try_from(length).map_err(|_| Broken("a list without end").into())
+    match u16::try_from(length) {
+        Ok(number) if number <= HIGHEST_NUMBER => Ok(number),
+        Ok(_) | Err(_) => Err(Broken("a list without end").into()),
+    }
 }

@@ -7,7 +7,7 @@ use crate::lifecycle::{Role, Transition};
 use crate::milestone::Bucket;
 use crate::money::Minor;
 use crate::policy::REVISION_TIME;
-use crate::refusal::{Refusal, Undecided};
+use crate::refusal::{Broken, Refusal, Undecided};
 
 pub(super) fn deliver(draft: &mut Draft, milestone: Option<u8>, note: Option<String>) -> Result<(), Undecided> {
     let index = pick(&draft.escrow, milestone)?;
@@ -19,10 +19,10 @@ pub(super) fn deliver(draft: &mut Draft, milestone: Option<u8>, note: Option<Str
 
 /// The work is there: silence is acceptance from now on.
 pub(super) fn start_inspection(draft: &mut Draft, index: u8) -> Result<(), Undecided> {
-    let (now, after) = (draft.at(), draft.escrow.terms.policy.auto_release_after);
+    let (now, from, after) = (draft.at(), draft.clock_starts(), draft.escrow.terms.policy.auto_release_after);
     let milestone = draft.milestone(index)?;
     milestone.delivered_at = Some(now);
-    milestone.auto_release_at = Some(now.after(after));
+    milestone.auto_release_at = Some(from.after(after));
     milestone.deliver_by = None;
     milestone.paused = crate::time::Period::ZERO;
     Ok(())
@@ -33,7 +33,7 @@ pub(super) fn request_changes(draft: &mut Draft, milestone: Option<u8>, note: Op
     let (role, now) = (draft.actor().role, draft.at());
     guard(&draft.escrow, Transition::RequestChanges, role, index, now)?;
     draft.record(Transition::RequestChanges, Some(Part::Milestone(index)), None, note)?;
-    let revise_by = now.after(draft.escrow.terms.policy.deliver_within.min(REVISION_TIME));
+    let revise_by = draft.clock_starts().after(draft.escrow.terms.policy.deliver_within.min(REVISION_TIME));
     let milestone = draft.milestone(index)?;
     milestone.delivered_at = None;
     milestone.auto_release_at = None;
@@ -75,6 +75,7 @@ pub(super) fn part_of(draft: &mut Draft, index: u8, bucket: Bucket, amount: Opti
     let there = draft.milestone(index)?.money.get(bucket);
     match amount {
         None => Ok(there),
+        Some(part) if part.is_zero() => Err(Broken("the edge let an amount of nothing through").into()),
         Some(part) if part <= there => Ok(part),
         Some(_) => Err(Refusal::AmountTooLarge { most: there.of(draft.escrow.terms.currency) }.into()),
     }

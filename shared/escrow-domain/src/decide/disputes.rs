@@ -31,7 +31,8 @@ pub(super) fn open(
     draft.shift(index, Bucket::Held, Bucket::Disputed, amount)?;
     let there = draft.milestone(index)?.clone();
     let running = there.auto_release_at.or(there.deliver_by);
-    let rule_by = now.after(draft.escrow.terms.policy.dispute_rule_within);
+    let from = draft.clock_starts();
+    let rule_by = from.after(draft.escrow.terms.policy.dispute_rule_within);
     draft.escrow.disputes.push(Dispute {
         milestone: index,
         amount,
@@ -39,9 +40,9 @@ pub(super) fn open(
         evidence: evidence.to_vec(),
         status: DisputeStatus::Open,
         opened_at: now,
-        evidence_until: now.after(EVIDENCE_WINDOW),
+        evidence_until: from.after(EVIDENCE_WINDOW),
         rule_by,
-        clock_left: running.map(|deadline| deadline.since(now)),
+        clock_left: running.map(|deadline| deadline.since(from)),
         to_buyer: None,
         ended_at: None,
     });
@@ -62,7 +63,12 @@ fn disputed(draft: &Draft, milestone: Option<u8>) -> Result<u8, Refusal> {
 }
 
 /// Ends the open dispute of a milestone; its number.
-fn end(draft: &mut Draft, index: u8, status: DisputeStatus, to_buyer: Option<Minor>) -> Result<u16, Undecided> {
+pub(super) fn end(
+    draft: &mut Draft,
+    index: u8,
+    status: DisputeStatus,
+    to_buyer: Option<Minor>,
+) -> Result<u16, Undecided> {
     let now = draft.at();
     let mut open = draft.escrow.disputes.iter_mut().enumerate();
     let found = open.find(|(_, dispute)| dispute.milestone == index && dispute.is_open());
@@ -93,7 +99,7 @@ pub(super) fn withdraw(draft: &mut Draft, milestone: Option<u8>) -> Result<(), U
     // What was left of the clock runs on, but never so little that the other side is taken by surprise. Where a part was never
     // disputed its clock never stopped; the part that comes back must not shorten it.
     let left = draft.escrow.disputes.get(usize::from(number)).and_then(|dispute| dispute.clock_left);
-    let again = now.after(left.unwrap_or_default().max(LEAST_AFTER_DISPUTE));
+    let again = draft.clock_starts().after(left.unwrap_or_default().max(LEAST_AFTER_DISPUTE));
     let there = draft.milestone(index)?;
     let clock = if there.delivered_at.is_some() { &mut there.auto_release_at } else { &mut there.deliver_by };
     *clock = if was_all { Some(again) } else { Some(clock.map_or(again, |running| running.max(again))) };

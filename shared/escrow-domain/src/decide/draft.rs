@@ -202,4 +202,10 @@ impl Draft {
     pub(super) const fn at(&self) -> Timestamp {
         self.now.at
     }
+
+    /// From when a deadline that is set now counts. The end of a stop adds the whole of its length to every deadline, so one that
+    /// is set during the stop counts from the stop's beginning: what it gives is given in full once the stop is over.
+    pub(super) fn clock_starts(&self) -> Timestamp {
+        self.escrow.stopped_since.unwrap_or(self.now.at)
+    }
 }

@@ -4,10 +4,10 @@ use super::closing::{close_payment, close_payments};
 use super::delivery::start_inspection;
 use super::draft::{Draft, Moment};
 use super::moves::gateway_of;
-use super::{Outcome, overlays};
+use super::{Outcome, overlays, unasked};
 use crate::command::{Attempt, Fact, RefundOutcome};
-use crate::effect::{Progress, Task};
-use crate::escrow::{Escrow, FreezeCause, ReviewCause};
+use crate::effect::Task;
+use crate::escrow::{Escrow, ReviewCause};
 use crate::id::{GatewayName, Operation};
 use crate::journal::{Account, Actor, Part};
 use crate::lifecycle::{Permission, Role, Transition, permission};
@@ -51,18 +51,16 @@ pub(super) fn apply(escrow: &Escrow, fact: &Fact, attempt: &Attempt, now: Moment
             draft.done_with(Task::ClosePayment(number));
         }
         Fact::Refund { refund, reference, outcome } => return refund_moved(draft, *refund, reference, outcome),
-        Fact::CaptureRefunded { capture, total } => return capture_refunded(draft, capture, *total),
+        Fact::CaptureRefunded { capture, total } => return unasked::capture_refunded(draft, capture, *total),
         Fact::ChargebackOpened { reference, reason } => {
-            draft.record(Transition::Freeze, None, Some(reference.clone()), Some(reason.clone()))?;
-            overlays::add_freeze(&mut draft, FreezeCause::Chargeback, reason);
-        }
-        Fact::ChargebackClosed { reference, won } => {
-            if !*won || !draft.escrow.freezes.iter().any(|freeze| freeze.cause == FreezeCause::Chargeback) {
-                // A lost one stays frozen: an operator decides who bears it.
+            if !overlays::chargeback_opened(&mut draft, reference, reason)? {
                 return Ok(Outcome::AlreadyDone);
             }
-            draft.record(Transition::Unfreeze, None, Some(reference.clone()), None)?;
-            draft.escrow.freezes.retain(|freeze| freeze.cause != FreezeCause::Chargeback);
+        }
+        Fact::ChargebackClosed { reference, won } => {
+            if !overlays::chargeback_closed(&mut draft, reference, *won)? {
+                return Ok(Outcome::AlreadyDone);
+            }
         }
     }
     Ok(Outcome::Changed(Box::new(draft.finish()?)))
@@ -139,14 +137,17 @@ fn paid(
 }
 
 fn fund(draft: &mut Draft, milestones: &[u8], gateway: GatewayName, amount: Minor) -> Result<(), Undecided> {
-    let (at, policy, kind) = (draft.at(), draft.escrow.terms.policy, draft.escrow.terms.kind);
+    let (at, from) = (draft.at(), draft.clock_starts());
+    let (policy, kind) = (draft.escrow.terms.policy, draft.escrow.terms.kind);
     draft.book(Account::Gateway(gateway), Account::Escrow, amount)?;
     for index in milestones {
         let whole = draft.milestone(*index)?.amount;
         draft.shift(*index, Bucket::Unfunded, Bucket::Held, whole)?;
         let milestone = draft.milestone(*index)?;
         milestone.funded_at = Some(at);
-        milestone.deliver_by = Some(at.after(policy.deliver_within));
+        milestone.deliver_by = Some(from.after(policy.deliver_within));
+        // What stopped while nobody had paid took nothing from the buyer's time to think again.
+        milestone.paused = Period::ZERO;
         if kind == Kind::Product {
             // Delivered the moment it is paid. Its release is the clock's, even when due at once: funding commits alone.
             start_inspection(draft, *index)?;
@@ -193,10 +194,7 @@ fn refund_moved(mut draft: Draft, number: u16, reference: &str, outcome: &Refund
                 (Bucket::Refunding, Account::Refunds(gateway))
             };
             match refund.of {
-                RefundOf::Milestone(index) => {
-                    draft.shift(index, from, Bucket::Held, refund.principal)?;
-                    draft.book(source, Account::Escrow, refund.amount)?;
-                }
+                RefundOf::Milestone(index) => draft.undo_refund(index, &refund, from, Bucket::Held, source)?,
                 RefundOf::Unapplied => draft.book(source, Account::Unapplied(gateway), refund.amount)?,
             }
             let stored = draft.refund(number)?;
@@ -213,52 +211,6 @@ fn refund_moved(mut draft: Draft, number: u16, reference: &str, outcome: &Refund
             return Ok(Outcome::AlreadyDone);
         }
     }
-    Ok(Outcome::Changed(Box::new(draft.finish()?)))
-}
-
-/// The gateway tells a total. What our own refunds do not explain was given back by somebody else.
-fn capture_refunded(mut draft: Draft, capture: &str, total: Money) -> Result<Outcome, Undecided> {
-    let found = draft.escrow.payments.iter().enumerate().find_map(|(number, payment)| {
-        payment.capture(capture).map(|(index, known)| (number, index, known.clone(), payment.clone()))
-    });
-    let Some((number, index, known, payment)) = found else { return Err(Misfit::RefundUnknown.into()) };
-    let (number, index) = (super::create::next_number(number)?, super::create::next_number(index)?);
-    if total.currency != draft.escrow.terms.currency || total.amount > known.amount {
-        let expected = known.amount.of(draft.escrow.terms.currency);
-        return Err(Misfit::OtherAmount { told: total.to_string(), expected: expected.to_string() }.into());
-    }
-    let ours = draft.escrow.refunds.iter().enumerate().filter(|(at, refund)| {
-        let waits = draft.escrow.effects.iter().any(|effect| {
-            usize::from(match effect.task {
-                Task::Refund(number) => number,
-                Task::ClosePayment(_) => u16::MAX,
-            }) == *at
-                && effect.progress == Progress::Ready
-        });
-        let counts = !matches!(refund.status, RefundStatus::Failed | RefundStatus::Replaced);
-        refund.payment == number && u16::from(refund.capture) == index && counts && !waits
-    });
-    let explained = Minor::sum(ours.map(|(_, refund)| refund.amount))?.plus(known.unasked)?;
-    if total.amount <= explained {
-        return Ok(Outcome::AlreadyDone);
-    }
-    let excess = total.amount.minus(explained)?;
-    let gateway = gateway_of(&payment)?;
-    draft.record(Transition::AbsorbRefund, Some(Part::Payment(number)), Some(capture.to_owned()), None)?;
-    if let Some(stored) = draft.payment(number)?.captures.get_mut(usize::from(index)) {
-        stored.unasked = stored.unasked.plus(excess)?;
-    }
-    if let ([milestone], true) = (payment.milestones.as_slice(), known.applied) {
-        let there = draft.milestone(*milestone)?.clone();
-        if excess == there.money.held.plus(there.fee_held()?)? && there.money.disputed.is_zero() {
-            // All that is left went back: it is booked as it is.
-            draft.shift(*milestone, Bucket::Held, Bucket::Refunded, there.money.held)?;
-            draft.book(Account::Escrow, Account::Gateway(gateway), excess)?;
-            return Ok(Outcome::Changed(Box::new(draft.finish()?)));
-        }
-    }
-    let note = format!("the gateway gave back {excess} that nobody here asked for", excess = excess.of(total.currency));
-    overlays::add_review(&mut draft, ReviewCause::RefundUnasked, number, &note);
     Ok(Outcome::Changed(Box::new(draft.finish()?)))
 }
 

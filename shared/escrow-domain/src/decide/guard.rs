@@ -1,8 +1,9 @@
 //! The guards: table, stops, time. The decisions ask them before they move anything; `actions` asks them to tell what is allowed.
 
-use crate::escrow::Escrow;
+use crate::escrow::{Escrow, Review, ReviewCause};
 use crate::lifecycle::{Permission, Role, Transition, permission};
 use crate::milestone::Milestone;
+use crate::payment::RefundOf;
 use crate::policy::{MOST_DISPUTES, MOST_ROUNDS};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
@@ -35,6 +36,21 @@ pub fn guard(escrow: &Escrow, transition: Transition, role: Role, index: u8, now
         check_not_stopped(escrow)?;
     }
     check_time(escrow, transition, milestone, index, now)
+}
+
+/// The same for a command about the whole escrow: allowed if it is for any of its milestones; that milestone.
+///
+/// # Errors
+/// The [`Refusal`] of the first milestone, if all refuse.
+pub(super) fn guard_any(escrow: &Escrow, transition: Transition, role: Role, now: Timestamp) -> Result<u8, Refusal> {
+    let mut first = None;
+    for index in (0_u8..).take(escrow.milestones.len()) {
+        match guard(escrow, transition, role, index, now) {
+            Ok(()) => return Ok(index),
+            Err(refusal) => first = first.or(Some(refusal)),
+        }
+    }
+    Err(first.unwrap_or(Refusal::MilestoneUnknown))
 }
 
 /// Whether a transition lets money leave, so that freezes and reviews stop it.
@@ -89,6 +105,11 @@ fn before(escrow: &Escrow, deadline: Option<Timestamp>, now: Timestamp) -> Resul
     }
 }
 
+/// Whether the refund of that number gives back money of this milestone.
+fn is_of(escrow: &Escrow, refund: u16, milestone: u8) -> bool {
+    escrow.refunds.get(usize::from(refund)).is_some_and(|refund| refund.of == RefundOf::Milestone(milestone))
+}
+
 fn check_time(
     escrow: &Escrow,
     transition: Transition,
@@ -100,6 +121,8 @@ fn check_time(
     match transition {
         Transition::Deliver => before(escrow, milestone.deliver_by, now),
         Transition::RequestChanges if milestone.rounds >= MOST_ROUNDS => Err(Refusal::RoundsUsedUp),
+        // From the deadline on it is the clock's to release, however late its tick.
+        Transition::RequestChanges => before(escrow, milestone.auto_release_at, now),
         Transition::Withdraw => before(
             escrow,
             milestone.funded_at.map(|funded| funded.after(policy.cancel_window).after(milestone.paused)),
@@ -113,6 +136,13 @@ fn check_time(
             if disputes >= usize::from(MOST_DISPUTES) {
                 return Err(Refusal::DisputesUsedUp);
             }
+            // What a failed refund brought back waits for an operator, who could not decide about money that is locked. The buyer
+            // loses nothing: a review stops the window.
+            let failed =
+                |review: &Review| review.cause == ReviewCause::RefundFailed && is_of(escrow, review.part, index);
+            if escrow.reviews.iter().any(failed) {
+                return Err(Refusal::InReview);
+            }
             before(escrow, milestone.dispute_until(policy.dispute_window), now)
         }
         Transition::Rule => {
@@ -124,8 +154,8 @@ fn check_time(
             }
             before(escrow, Some(dispute.rule_by), now)
         }
-        Transition::RequestChanges
-        | Transition::Create
+        Transition::WithdrawDispute => before(escrow, escrow.open_dispute(index).map(|dispute| dispute.rule_by), now),
+        Transition::Create
         | Transition::AddPayment
         | Transition::Fund
         | Transition::Expire
@@ -137,7 +167,6 @@ fn check_time(
         | Transition::Refund
         | Transition::AgreeCancel
         | Transition::MissDelivery
-        | Transition::WithdrawDispute
         | Transition::Propose
         | Transition::Accept
         | Transition::DefaultDispute

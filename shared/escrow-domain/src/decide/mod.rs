@@ -13,11 +13,13 @@ mod guard;
 mod moves;
 mod overlays;
 mod tick;
+mod unasked;
 
 pub use create::{NewEscrow, create};
 pub use draft::{Change, Moment};
 pub use facts::{checkout_opened, checkout_refused, next_attempt};
 pub use guard::{guard, pick};
+pub(crate) use overlays::check_not_frozen;
 
 use crate::command::{Attempt, Command};
 use crate::escrow::{Escrow, MOST_ENTRIES, MOST_OPERATIONS};

@@ -55,6 +55,35 @@ impl Draft {
         if total_left.is_zero() { Ok(()) } else { Err(Broken("a refund of more than was captured").into()) }
     }
 
+    /// Takes a failed refund's money back into the milestone (`from` its bucket to `held`), or out again when it goes back after all.
+    ///
+    /// The share of the buyer's fee in a refund depends on what had gone back before it, so that the escrow may owe a unit more or
+    /// less when an earlier one fails. The platform bears that fraction until the refund is made again, for the same amount.
+    pub(super) fn undo_refund(
+        &mut self,
+        milestone: u8,
+        refund: &Refund,
+        from: Bucket,
+        to: Bucket,
+        other: Account,
+    ) -> Result<(), Undecided> {
+        let fee_before = self.milestone(milestone)?.fee_held()?;
+        self.shift(milestone, from, to, refund.principal)?;
+        let fee_after = self.milestone(milestone)?.fee_held()?;
+        let (debit, credit) = if to == Bucket::Held { (other, Account::Escrow) } else { (Account::Escrow, other) };
+        self.book(debit, credit, refund.amount)?;
+        // What the escrow holds now must be what its state says: principal and the fee beside it.
+        let fee_moved = if to == Bucket::Held { fee_after.minus(fee_before)? } else { fee_before.minus(fee_after)? };
+        let said = refund.principal.plus(fee_moved)?;
+        let (too_much, too_little) =
+            if to == Bucket::Held { (Account::Escrow, Account::Fees) } else { (Account::Fees, Account::Escrow) };
+        if refund.amount > said {
+            self.book(too_much, too_little, refund.amount.minus(said)?)
+        } else {
+            self.book(too_little, too_much, said.minus(refund.amount)?)
+        }
+    }
+
     /// Promises a refund of one capture.
     pub(super) fn promise_refund(
         &mut self,

@@ -1,12 +1,12 @@
 //! Freezes and reviews: overlays that stop outward moves and clocks, and the operator's way out.
 
 use super::draft::Draft;
-use super::guard::guard;
+use super::guard::guard_any;
 use super::moves::gateway_of;
 use crate::command::Resolution;
 use crate::effect::{Progress, Task};
 use crate::escrow::{Escrow, Freeze, FreezeCause, LONGEST_NOTE, Review, ReviewCause};
-use crate::journal::{Account, Part};
+use crate::journal::{Account, Entry, Part};
 use crate::lifecycle::{Role, Transition};
 use crate::milestone::Bucket;
 use crate::payment::{Refund, RefundOf, RefundStatus};
@@ -24,6 +24,47 @@ pub(super) fn add_freeze(draft: &mut Draft, cause: FreezeCause, reason: &str) {
 pub(super) fn add_review(draft: &mut Draft, cause: ReviewCause, part: u16, note: &str) {
     let since = draft.at();
     draft.escrow.reviews.push(Review { cause, part, note: bounded(note), since });
+}
+
+/// A card's holder disputes a capture: nothing leaves until that is over. Whether that changes anything.
+pub(super) fn chargeback_opened(draft: &mut Draft, reference: &str, reason: &str) -> Result<bool, Undecided> {
+    // Facts come in any order: of one that is known to be over the opening comes too late to stop anything.
+    if entry_about(&draft.escrow, Transition::Unfreeze, reference).is_some() {
+        return Ok(false);
+    }
+    draft.record(Transition::Freeze, None, Some(reference.to_owned()), Some(reason.to_owned()))?;
+    add_freeze(draft, FreezeCause::Chargeback, reason);
+    Ok(true)
+}
+
+/// That dispute at the bank is over. A lost one stays frozen: an operator decides who bears it. Whether that changes anything.
+pub(super) fn chargeback_closed(draft: &mut Draft, reference: &str, won: bool) -> Result<bool, Undecided> {
+    if !won {
+        return Ok(false);
+    }
+    let opened = entry_about(&draft.escrow, Transition::Freeze, reference).map(|entry| entry.at);
+    let frozen = draft.escrow.freezes.iter().position(|freeze| {
+        // Another chargeback's freeze stays. The entry that tells which is which may have moved into a page; then the oldest goes.
+        freeze.cause == FreezeCause::Chargeback
+            && opened.map_or(draft.escrow.journal.paged > 0, |at| freeze.since == at)
+    });
+    if opened.is_some() && frozen.is_none() {
+        return Ok(false);
+    }
+    draft.record(Transition::Unfreeze, None, Some(reference.to_owned()), None)?;
+    if let Some(at) = frozen {
+        draft.escrow.freezes.remove(at);
+    }
+    Ok(true)
+}
+
+/// The gateway's own entry of that kind about that object of its.
+fn entry_about<'a>(escrow: &'a Escrow, transition: Transition, reference: &str) -> Option<&'a Entry> {
+    escrow.journal.entries.iter().find(|entry| {
+        entry.transition == transition
+            && entry.actor.role == Role::Gateway
+            && entry.reference.as_deref() == Some(reference)
+    })
 }
 
 /// A gateway's words may be longer than ours.
@@ -51,7 +92,9 @@ pub(super) fn keep_stop(escrow: &mut Escrow, now: Timestamp) {
                 }
                 later(&mut milestone.deliver_by);
                 later(&mut milestone.auto_release_at);
-                milestone.paused = milestone.paused.plus(length);
+                // Only what the stop took from this window: it may have begun before the payment or the delivery.
+                let window = milestone.delivered_at.or(milestone.funded_at).unwrap_or(since);
+                milestone.paused = milestone.paused.plus(now.since(since.max(window)));
             }
             for dispute in escrow.disputes.iter_mut().filter(|dispute| dispute.is_open()) {
                 dispute.evidence_until = dispute.evidence_until.after(length);
@@ -65,17 +108,23 @@ pub(super) fn keep_stop(escrow: &mut Escrow, now: Timestamp) {
 }
 
 pub(super) fn freeze(draft: &mut Draft, reason: &str) -> Result<(), Undecided> {
-    guard(&draft.escrow, Transition::Freeze, draft.actor().role, 0, draft.at())?;
-    if draft.escrow.freezes.iter().any(|freeze| freeze.cause == FreezeCause::Operator) {
-        return Err(Refusal::Frozen { reason: "an operator has frozen it already".to_owned() }.into());
-    }
+    guard_any(&draft.escrow, Transition::Freeze, draft.actor().role, draft.at())?;
+    check_not_frozen(&draft.escrow)?;
     draft.record(Transition::Freeze, None, None, Some(reason.to_owned()))?;
     add_freeze(draft, FreezeCause::Operator, reason);
     Ok(())
 }
 
+/// An operator freezes once; a chargeback's freeze beside it is another.
+pub(crate) fn check_not_frozen(escrow: &Escrow) -> Result<(), Refusal> {
+    if escrow.freezes.iter().any(|freeze| freeze.cause == FreezeCause::Operator) {
+        return Err(Refusal::Frozen { reason: "an operator has frozen it already".to_owned() });
+    }
+    Ok(())
+}
+
 pub(super) fn unfreeze(draft: &mut Draft, reason: &str) -> Result<(), Undecided> {
-    guard(&draft.escrow, Transition::Unfreeze, draft.actor().role, 0, draft.at())?;
+    guard_any(&draft.escrow, Transition::Unfreeze, draft.actor().role, draft.at())?;
     if draft.escrow.freezes.is_empty() {
         return Err(Refusal::NotFrozen.into());
     }
@@ -109,8 +158,7 @@ fn resolve_failed(draft: &mut Draft, number: u16, resolution: Resolution) -> Res
     let gateway = gateway_of(draft.payment(refund.payment)?)?;
     match (resolution, refund.of) {
         (Resolution::Done, RefundOf::Milestone(index)) => {
-            draft.shift(index, Bucket::Held, Bucket::Refunded, refund.principal)?;
-            draft.book(Account::Escrow, Account::Gateway(gateway), refund.amount)?;
+            draft.undo_refund(index, &refund, Bucket::Held, Bucket::Refunded, Account::Gateway(gateway))?;
             draft.refund(number)?.status = RefundStatus::Resolved;
             Ok(())
         }
@@ -121,7 +169,8 @@ fn resolve_failed(draft: &mut Draft, number: u16, resolution: Resolution) -> Res
         }
         (Resolution::Retry, RefundOf::Milestone(index)) => {
             draft.refund(number)?.status = RefundStatus::Replaced;
-            draft.refund_buyer(index, Bucket::Held, refund.principal)
+            draft.undo_refund(index, &refund, Bucket::Held, Bucket::Refunding, Account::Refunds(gateway))?;
+            draft.promise_refund(refund.payment, refund.capture, refund.of, refund.principal, refund.amount)
         }
         (Resolution::Retry, RefundOf::Unapplied) => {
             draft.refund(number)?.status = RefundStatus::Replaced;
@@ -149,20 +198,19 @@ fn resolve_in_doubt(draft: &mut Draft, number: u16, resolution: Resolution) -> R
         }
         Resolution::Retry => {
             let (due_at, epoch) = (draft.at(), draft.now.epoch);
-            draft.refund(number)?.status = RefundStatus::Promised;
-            draft.refund(number)?.look_up_at = None;
             let known = draft.escrow.effects.iter_mut().find(|effect| effect.task == Task::Refund(number));
-            match known {
-                Some(effect) => {
-                    effect.progress = Progress::Ready;
-                    effect.key_suffix = effect.key_suffix.checked_add(1).ok_or(Broken("keys without end"))?;
-                    effect.look_up_first = false;
-                    effect.due_at = due_at;
-                    effect.epoch = epoch;
-                }
-                None => draft.promise(Task::Refund(number)),
+            if let Some(effect) = known {
+                effect.progress = Progress::Ready;
+                effect.key_suffix = effect.key_suffix.checked_add(1).ok_or(Broken("keys without end"))?;
+                effect.look_up_first = false;
+                effect.due_at = due_at;
+                effect.epoch = epoch;
+                return Ok(());
             }
-            Ok(())
+            // The gateway has a refund under every key that this one ever had, so another takes its place. The money stays on its way.
+            let refund = draft.refund(number)?.clone();
+            draft.refund(number)?.status = RefundStatus::Replaced;
+            draft.promise_refund(refund.payment, refund.capture, refund.of, refund.principal, refund.amount)
         }
     }
 }

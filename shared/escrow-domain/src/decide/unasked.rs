@@ -1,0 +1,154 @@
+//! Money that a gateway gave back although nobody here had asked for it: somebody did it by hand at the gateway. What is still here of
+//! that payment is booked as gone; what is no longer here is an operator's to find.
+
+use super::Outcome;
+use super::create::next_number;
+use super::disputes;
+use super::draft::Draft;
+use super::moves::gateway_of;
+use super::overlays::{add_review, close_review};
+use crate::dispute::DisputeStatus;
+use crate::effect::{Progress, Task};
+use crate::escrow::{Escrow, ReviewCause};
+use crate::fees;
+use crate::id::GatewayName;
+use crate::journal::{Account, Part};
+use crate::lifecycle::Transition;
+use crate::milestone::{Bucket, Milestone};
+use crate::money::{Minor, Money};
+use crate::payment::{RefundOf, RefundStatus};
+use crate::refusal::{Misfit, Undecided};
+
+/// The gateway tells a total. What our own refunds do not explain was given back by somebody else.
+pub(super) fn capture_refunded(mut draft: Draft, capture: &str, total: Money) -> Result<Outcome, Undecided> {
+    let found = draft.escrow.payments.iter().enumerate().find_map(|(number, payment)| {
+        payment.capture(capture).map(|(index, known)| (number, index, known.clone(), payment.clone()))
+    });
+    let Some((number, index, known, payment)) = found else { return Err(Misfit::RefundUnknown.into()) };
+    let (number, index) = (next_number(number)?, next_number(index)?);
+    let currency = draft.escrow.terms.currency;
+    if total.currency != currency || total.amount > known.amount {
+        let told = |money: Money| format!("{money} {}", money.currency);
+        return Err(Misfit::OtherAmount { told: told(total), expected: told(known.amount.of(currency)) }.into());
+    }
+    let explained = ours(&draft.escrow, number, index)?.plus(known.unasked)?;
+    if total.amount <= explained {
+        return Ok(Outcome::AlreadyDone);
+    }
+    let excess = total.amount.minus(explained)?;
+    let gateway = gateway_of(&payment)?;
+    draft.record(Transition::AbsorbRefund, Some(Part::Payment(number)), Some(capture.to_owned()), None)?;
+    let mut left = by_hand(&mut draft, number, index, gateway, excess)?;
+    if left.is_zero() {
+        return Ok(Outcome::Changed(Box::new(draft.finish()?)));
+    }
+    if let Some(stored) = draft.payment(number)?.captures.get_mut(usize::from(index)) {
+        stored.unasked = stored.unasked.plus(left)?;
+    }
+    if known.applied {
+        for milestone in &payment.milestones {
+            left = absorb(&mut draft, *milestone, gateway, left)?;
+        }
+    }
+    // Of several milestones it is a guess which one was meant.
+    if !left.is_zero() || payment.milestones.len() > 1 {
+        let note = format!("the gateway gave back {} that nobody here asked for", excess.of(currency));
+        add_review(&mut draft, ReviewCause::RefundUnasked, number, &note);
+    }
+    Ok(Outcome::Changed(Box::new(draft.finish()?)))
+}
+
+/// What our own refunds of a capture explain. One that was never sent explains nothing.
+fn ours(escrow: &Escrow, payment: u16, capture: u16) -> Result<Minor, Undecided> {
+    let mut sum = Minor::ZERO;
+    for (number, refund) in (0_u16..).zip(&escrow.refunds) {
+        let waits = escrow.effect(Task::Refund(number)).is_some_and(|effect| effect.progress == Progress::Ready);
+        let counts = !matches!(refund.status, RefundStatus::Failed | RefundStatus::Replaced);
+        if refund.payment == payment && u16::from(refund.capture) == capture && counts && !waits {
+            sum = sum.plus(refund.amount)?;
+        }
+    }
+    Ok(sum)
+}
+
+/// A refund that had failed and waits for an operator was made by hand at the gateway: that is its end. What is left of `excess`.
+fn by_hand(
+    draft: &mut Draft,
+    payment: u16,
+    capture: u16,
+    gateway: GatewayName,
+    excess: Minor,
+) -> Result<Minor, Undecided> {
+    let mut left = excess;
+    for number in 0..next_number(draft.escrow.refunds.len())? {
+        let refund = draft.refund(number)?.clone();
+        let this = refund.payment == payment && u16::from(refund.capture) == capture;
+        if !this || refund.status != RefundStatus::Failed || refund.amount > left {
+            continue;
+        }
+        left = left.minus(refund.amount)?;
+        match refund.of {
+            RefundOf::Milestone(index) => {
+                draft.undo_refund(index, &refund, Bucket::Held, Bucket::Refunded, Account::Gateway(gateway))?;
+            }
+            RefundOf::Unapplied => {
+                draft.book(Account::Unapplied(gateway), Account::Gateway(gateway), refund.amount)?;
+            }
+        }
+        draft.refund(number)?.status = RefundStatus::Resolved;
+        close_review(&mut draft.escrow, ReviewCause::RefundFailed, number);
+    }
+    Ok(left)
+}
+
+/// Books what went back as far as this milestone still has it, held first, then disputed. What is left of `gone`.
+fn absorb(draft: &mut Draft, index: u8, gateway: GatewayName, gone: Minor) -> Result<Minor, Undecided> {
+    let there = draft.milestone(index)?.clone();
+    // What a failed refund brought back waits for an operator; it is not this fact's to take.
+    let failed = draft
+        .escrow
+        .refunds
+        .iter()
+        .filter(|refund| refund.of == RefundOf::Milestone(index) && refund.status == RefundStatus::Failed);
+    let free = there.money.held.minus(Minor::sum(failed.map(|refund| refund.principal))?)?;
+    let here = free.plus(there.money.disputed)?;
+    if here.is_zero() || gone.is_zero() {
+        return Ok(gone);
+    }
+    let principal = principal_of(&there, here, gone)?;
+    let whole = principal.plus(fee_with(&there, principal)?)?;
+    let from_held = principal.min(free);
+    draft.shift(index, Bucket::Held, Bucket::Refunded, from_held)?;
+    let from_disputed = principal.minus(from_held)?;
+    draft.shift(index, Bucket::Disputed, Bucket::Refunded, from_disputed)?;
+    if !from_disputed.is_zero() && from_disputed == there.money.disputed {
+        disputes::end(draft, index, DisputeStatus::Overruled, Some(from_disputed))?;
+    }
+    let booked = whole.min(gone);
+    draft.book(Account::Escrow, Account::Gateway(gateway), booked)?;
+    // The fee is counted in whole units: where no principal makes exactly this much, the platform keeps the fraction.
+    draft.book(Account::Escrow, Account::Fees, whole.minus(booked)?)?;
+    Ok(gone.minus(booked)?)
+}
+
+/// The buyer's fee that goes back with this much of what is still here.
+fn fee_with(milestone: &Milestone, principal: Minor) -> Result<Minor, Undecided> {
+    let before = milestone.money.refunding.plus(milestone.money.refunded)?;
+    let fee = |gone: Minor| fees::returned(milestone.fee.buyer, gone, milestone.amount);
+    Ok(fee(before.plus(principal)?)?.minus(fee(before)?)?)
+}
+
+/// The least principal that makes `gone` with its share of the fee; all that is here if that is not enough.
+fn principal_of(milestone: &Milestone, here: Minor, gone: Minor) -> Result<Minor, Undecided> {
+    let one = Minor::new(1)?;
+    let (mut low, mut high) = (Minor::ZERO, here);
+    while low < high {
+        let middle = low.plus(high.minus(low)?.share(one, Minor::new(2)?)?)?;
+        if middle.plus(fee_with(milestone, middle)?)? >= gone {
+            high = middle;
+        } else {
+            low = middle.plus(one)?;
+        }
+    }
+    Ok(low)
+}
