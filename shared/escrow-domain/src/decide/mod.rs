@@ -19,6 +19,7 @@ pub use create::{NewEscrow, create};
 pub use draft::{Change, Moment};
 pub use facts::{checkout_opened, checkout_refused, next_attempt};
 pub use guard::{guard, pick};
+pub use tick::Deadline;
 pub(crate) use overlays::check_not_frozen;
 
 use crate::command::{Attempt, Command};

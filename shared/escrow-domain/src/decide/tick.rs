@@ -30,7 +30,39 @@ enum Due {
     DefaultDispute(u16),
 }
 
+/// A deadline that is running, for those who want to know what time alone will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadline {
+    /// What it does.
+    pub transition: Transition,
+    /// To which milestone, by index.
+    pub milestone: u8,
+    /// When.
+    pub at: Timestamp,
+}
+
 impl Escrow {
+    /// Every running deadline, the earliest first. A stop stops them all.
+    #[must_use]
+    pub fn deadlines(&self) -> Vec<Deadline> {
+        let mut timers = self.timers();
+        timers.sort();
+        let deadline = |timer: &Timer| {
+            let (transition, milestone) = match timer.what {
+                Due::Expire(index) => (Transition::Expire, index),
+                Due::Abandon(index) => (Transition::Abandon, index),
+                Due::AutoRelease(index) => (Transition::AutoRelease, index),
+                Due::MissDelivery(index) => (Transition::MissDelivery, index),
+                Due::DefaultDispute(number) => {
+                    let dispute = self.disputes.get(usize::from(number));
+                    (Transition::DefaultDispute, dispute.map_or(0, |dispute| dispute.milestone))
+                }
+            };
+            Deadline { transition, milestone, at: timer.at }
+        };
+        timers.iter().map(deadline).collect()
+    }
+
     /// The moment at which something must happen next: a deadline, a promise to a gateway, a look-up, an alarm.
     /// `None` when nothing will ever happen by itself again.
     #[must_use]
