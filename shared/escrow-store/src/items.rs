@@ -52,7 +52,7 @@ impl Token {
 }
 
 /// Puts an envelope around a body.
-fn enclose(mut body: Item, key: &Key, version: Option<u64>, token: &Token) -> Item {
+pub(crate) fn enclose(mut body: Item, key: &Key, version: Option<u64>, token: &Token) -> Item {
     body.extend(key.to_item());
     body.insert(attribute::FORMAT.to_owned(), number(FORMAT));
     body.insert(attribute::TOKEN.to_owned(), AttributeValue::B(Blob::new(token.0)));
@@ -63,7 +63,7 @@ fn enclose(mut body: Item, key: &Key, version: Option<u64>, token: &Token) -> It
 }
 
 /// Takes the envelope off: checks key and format, and gives the version.
-fn open(item: &mut Item, key: &Key) -> Result<Option<u64>, Unreadable> {
+pub(crate) fn open(item: &mut Item, key: &Key) -> Result<Option<u64>, Unreadable> {
     let corrupt = |why: &str| Unreadable::Corrupt { key: key.clone(), why: why.to_owned() };
     if Key::of(item).as_ref() != Some(key) {
         return Err(corrupt("it has another key than it was asked for by"));

@@ -6,6 +6,7 @@
 pub mod change;
 pub mod count;
 pub mod error;
+pub mod group;
 pub mod inbox;
 pub mod items;
 pub mod keys;
@@ -20,6 +21,7 @@ mod patience;
 mod read;
 mod write;
 
+pub use change::{ChangeError, Changed, Start};
 pub use count::Counters;
 pub use error::{StoreError, Unreadable};
 pub use store::{Failed, Member, Outcome, Stands, Store, Together};

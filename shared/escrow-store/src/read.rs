@@ -71,9 +71,13 @@ impl Table {
 
     /// The items at these keys as they are now, in no order; what does not exist is left out.
     pub(crate) async fn batch_get(&self, keys: &[Key]) -> Result<Vec<Item>, StoreError> {
-        let mut found = Vec::with_capacity(keys.len());
-        for chunk in keys.chunks(BATCH) {
-            let mut left: Vec<Item> = chunk.iter().map(Key::to_item).collect();
+        // DynamoDB refuses a batch that names a key twice.
+        let mut once: Vec<&Key> = keys.iter().collect();
+        once.sort_unstable();
+        once.dedup();
+        let mut found = Vec::with_capacity(once.len());
+        for chunk in once.chunks(BATCH) {
+            let mut left: Vec<Item> = chunk.iter().map(|key| key.to_item()).collect();
             let mut empty = 0_u32;
             while !left.is_empty() {
                 let wanted = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(left.clone())).build();
@@ -169,11 +173,6 @@ fn unread<E: Error + Send + Sync + 'static>(failure: Failure<E>) -> StoreError {
         Fault::InDoubt => StoreError::Unavailable(Source::from(failure.into_source())),
         Fault::Final => StoreError::Refused(failure.into_source()),
     }
-}
-
-/// An item's attribute, for conditions on what was seen.
-pub(crate) fn seen(item: &Item, name: &str) -> Option<AttributeValue> {
-    item.get(name).cloned()
 }
 
 /// The name of the partition key, for questions to the table itself.

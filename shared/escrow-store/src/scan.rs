@@ -1,1 +1,76 @@
-//! todo
+//! Everything there is, page by page, for whoever verifies it.
+
+use crate::error::{StoreError, Unreadable};
+use crate::inbox::{self, Parked};
+use crate::items;
+use crate::keys::{Item, Key, KeyKind};
+use crate::store::{Store, key_of};
+use escrow_domain::escrow::Escrow;
+use escrow_domain::wallet::{Wallet, WalletLine};
+
+/// An item of the table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scanned {
+    /// Where it stands.
+    pub key: Key,
+    /// What it is, or why it cannot be read.
+    pub stored: Result<Stored, Unreadable>,
+    /// Its size by DynamoDB's rules, in bytes.
+    pub size: usize,
+}
+
+/// What can stand in the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stored {
+    /// An escrow.
+    Escrow(Box<Escrow>),
+    /// A wallet.
+    Wallet(Wallet),
+    /// A line of a statement.
+    Line(WalletLine),
+    /// A parked event; `None` if it is done.
+    Parked(Option<Parked>),
+}
+
+/// Where a scan goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScanPosition(Key);
+
+/// A page of everything.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScanPage {
+    /// Its items, in no order.
+    pub items: Vec<Scanned>,
+    /// Where the next page starts; `None` on the last.
+    pub next: Option<ScanPosition>,
+}
+
+impl Store {
+    /// One page of everything, of at most `limit` items or as many as fit into a megabyte. Items that change while it runs are seen
+    /// before or after; two readings of one aggregate agree if their versions do.
+    ///
+    /// # Errors
+    /// If the store could not be asked. An item that cannot be read is no error of the whole.
+    pub async fn scan(&self, limit: Option<u16>, after: Option<&ScanPosition>) -> Result<ScanPage, StoreError> {
+        let start = after.map(|position| position.0.to_item());
+        let page = self.table.scan(limit.map(|limit| i32::from(limit.max(1))), start).await?;
+        let items = page.items.into_iter().map(scanned).collect::<Result<_, Unreadable>>()?;
+        let next = page.next.as_ref().map(key_of).transpose()?.map(ScanPosition);
+        Ok(ScanPage { items, next })
+    }
+}
+
+fn scanned(item: Item) -> Result<Scanned, Unreadable> {
+    let key = key_of(&item)?;
+    let size = items::size::of(&item);
+    let stored = match key.kind() {
+        KeyKind::Escrow(id) => items::to_escrow(item, id).map(|escrow| Stored::Escrow(Box::new(escrow))),
+        KeyKind::Wallet => items::to_wallet(item, &key).map(Stored::Wallet),
+        KeyKind::WalletLine => items::to_line(item, &key).map(Stored::Line),
+        KeyKind::Inbox => inbox::read(item, &key).map(Stored::Parked),
+        KeyKind::Other => {
+            Err(Unreadable::Corrupt { key: key.clone(), why: "nothing that this release knows".to_owned() })
+        }
+    };
+    Ok(Scanned { key, stored, size })
+}

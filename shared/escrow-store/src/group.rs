@@ -1,0 +1,161 @@
+//! Many decided changes at once, for the sweep: up to forty escrows of one seller in a transaction that credits the seller once.
+//! One that cannot be committed drops out and blocks nothing.
+
+use crate::change::Wallets;
+use crate::error::StoreError;
+use crate::patience::pause;
+use crate::store::{Member, Stands, Store, Together};
+use escrow_domain::currency::Currency;
+use escrow_domain::decide::Change;
+use escrow_domain::escrow::Escrow;
+use escrow_domain::id::UserId;
+use std::collections::{BTreeSet, VecDeque};
+
+/// The most escrows of one transaction. With their seller's wallet and a line each they stay below DynamoDB's hundred items.
+pub const MOST_ESCROWS: usize = 40;
+/// The most items of one transaction.
+const MOST_ITEMS: usize = crate::write::MOST_TOGETHER;
+/// How often a transaction is tried anew because only a wallet has moved, before the group is halved.
+const MOST_WALLET_ROUNDS: u32 = 8;
+
+/// A change, and the version that it was decided on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// The version that was read.
+    pub was: u64,
+    /// What is to be committed.
+    pub change: Change,
+}
+
+/// How one of the changes ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// It stands.
+    Applied,
+    /// Nothing of it was written: this stands there. It must be decided again.
+    Moved(Box<Escrow>),
+    /// Nothing of it was written, or it is not known: see there.
+    Failed(StoreError),
+}
+
+/// What a transaction of several changes came to.
+enum Attempt {
+    Applied,
+    /// Nothing was written; these, by their place, met another escrow.
+    Named(Vec<(usize, Ended)>),
+    /// Nothing was written, or it is not known, and nobody is to blame.
+    Unnamed(StoreError),
+}
+
+impl Store {
+    /// Commits these changes, best those of one seller, in as few transactions as possible, and tells of each how it ended, in their
+    /// order. A change that meets another escrow drops out; a group that fails for no named reason is halved, until it is clear
+    /// which one cannot be committed.
+    pub async fn commit_group(&self, planned: &[Planned]) -> Vec<Ended> {
+        let mut ended: Vec<Option<Ended>> = planned.iter().map(|_| None).collect();
+        let mut waiting: VecDeque<Vec<usize>> = split(planned).into();
+        let mut wallets = Wallets::default();
+        while let Some(group) = waiting.pop_front() {
+            let members: Vec<&Planned> = group.iter().filter_map(|place| planned.get(*place)).collect();
+            let mut note = |place: usize, end: Ended| {
+                if let Some(slot) = ended.get_mut(place) {
+                    *slot = Some(end);
+                }
+            };
+            match self.attempt(&members, &mut wallets).await {
+                Attempt::Applied => {
+                    wallets.forget();
+                    group.iter().for_each(|place| note(*place, Ended::Applied));
+                }
+                Attempt::Named(named) => {
+                    let dropped: Vec<usize> = named.iter().map(|(index, _)| *index).collect();
+                    let others = group.iter().enumerate().filter(|(index, _)| !dropped.contains(index));
+                    let others: Vec<usize> = others.map(|(_, place)| *place).collect();
+                    for (index, end) in named {
+                        if let Some(place) = group.get(index) {
+                            note(*place, end);
+                        }
+                    }
+                    if !others.is_empty() {
+                        waiting.push_front(others);
+                    }
+                }
+                Attempt::Unnamed(error) => match group.as_slice() {
+                    [place] => note(*place, Ended::Failed(error)),
+                    _ => {
+                        wallets.forget();
+                        let (first, second) = group.split_at(group.len() / 2);
+                        waiting.push_front(second.to_vec());
+                        waiting.push_front(first.to_vec());
+                    }
+                },
+            }
+        }
+        // Every change was noted on one of the paths above.
+        ended.into_iter().map(|end| end.unwrap_or(Ended::Failed(StoreError::Contended { attempts: 0 }))).collect()
+    }
+
+    /// One transaction, tried again while only wallets move.
+    async fn attempt(&self, group: &[&Planned], wallets: &mut Wallets) -> Attempt {
+        for round in 1..=MOST_WALLET_ROUNDS {
+            match self.attempt_once(group, wallets).await {
+                Ok(None) => {}
+                Ok(Some(attempt)) => return attempt,
+                Err(error) => return Attempt::Unnamed(error),
+            }
+            pause(round).await;
+        }
+        Attempt::Unnamed(StoreError::Contended { attempts: MOST_WALLET_ROUNDS })
+    }
+
+    /// `None` if only wallets had moved, which are up to date now.
+    async fn attempt_once(&self, group: &[&Planned], wallets: &mut Wallets) -> Result<Option<Attempt>, StoreError> {
+        let credits = group.iter().flat_map(|planned| &planned.change.credits);
+        let credited = wallets.credited(self, credits).await?;
+        let escrows = group.iter().map(|planned| Member::Escrow { was: planned.was, now: &planned.change.escrow });
+        let members: Vec<Member<'_>> = escrows.chain(credited.members()).collect();
+        let failed = match self.commit_together(&members).await? {
+            Together::Applied => return Ok(Some(Attempt::Applied)),
+            Together::Failed(failed) => failed,
+        };
+        let mut named = Vec::new();
+        for failure in failed {
+            if failure.index >= group.len() {
+                wallets.moved(members.get(failure.index), failure.stands)?;
+                continue;
+            }
+            let end = match failure.stands {
+                Stands::Escrow(fresh) => Ended::Moved(fresh),
+                Stands::Unreadable(unreadable) => Ended::Failed(unreadable.into()),
+                Stands::Nothing | Stands::Wallet(_) | Stands::Line(_) => {
+                    Ended::Failed(StoreError::Unwritable("an escrow that is not there any more".to_owned()))
+                }
+            };
+            named.push((failure.index, end));
+        }
+        Ok((!named.is_empty()).then_some(Attempt::Named(named)))
+    }
+}
+
+/// Groups that fit into transactions, in their order.
+fn split(planned: &[Planned]) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    let mut lines = 0_usize;
+    let mut wallets: BTreeSet<(&UserId, Currency)> = BTreeSet::new();
+    for (place, plan) in planned.iter().enumerate() {
+        let credits = &plan.change.credits;
+        lines = lines.saturating_add(credits.len());
+        wallets.extend(credits.iter().map(|credit| (&credit.owner, credit.currency)));
+        match groups.last_mut() {
+            Some(group) if group.len() < MOST_ESCROWS && group.len() + 1 + lines + wallets.len() <= MOST_ITEMS => {
+                group.push(place);
+            }
+            Some(_) | None => {
+                groups.push(vec![place]);
+                lines = credits.len();
+                wallets = credits.iter().map(|credit| (&credit.owner, credit.currency)).collect();
+            }
+        }
+    }
+    groups
+}
