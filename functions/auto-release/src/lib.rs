@@ -1,1 +1,229 @@
-//! Lambda on a schedule: everything whose time has come.
+//! Lambda on a schedule, every minute: everything whose time has come.
+//!
+//! Each shard of the index of deadlines is read up to now, every page. The clock's own decisions are made and committed here, those
+//! that pay one seller together; what must be done at a gateway goes to `settle` by the escrow's id. Whatever cannot be helped is
+//! put off, further each time: one bad escrow blocks nothing, not even one that cannot be read.
+
+use aws_lambda_events::eventbridge::EventBridgeEvent;
+use escrow_domain::command::{Attempt, Command};
+use escrow_domain::decide::{Change, Outcome, decide};
+use escrow_domain::id::UserId;
+use escrow_domain::escrow::Escrow;
+use escrow_domain::id::Operation;
+use escrow_domain::journal::Actor;
+use escrow_domain::refusal::Undecided;
+use escrow_domain::time::Timestamp;
+use escrow_http::app::App;
+use escrow_http::line::Line;
+use escrow_http::metrics::Measure;
+use escrow_store::keys::{DUE_SHARDS, Key, KeyKind};
+use escrow_store::lists::{DueEntry, Loaded};
+use escrow_store::postpone::Seen;
+use escrow_store::group::{Ended, Planned};
+use escrow_store::{ChangeError, Start, StoreError};
+use std::collections::BTreeMap;
+
+/// As many keys as one batch of reads takes.
+const LOADED_AT_ONCE: usize = 100;
+
+/// What one run has done.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Swept {
+    /// Escrows that a deadline changed.
+    pub changed: u32,
+    /// Escrows handed to `settle`.
+    pub woken: u32,
+    /// Items put off because they could not be helped.
+    pub parked: u32,
+}
+
+/// Runs once. The event says nothing that matters.
+///
+/// # Errors
+/// If the store cannot be asked at all; the next run, a minute later, begins anew.
+pub async fn handle(app: &App, _event: EventBridgeEvent, line: Line) -> Result<(Swept, String), StoreError> {
+    let swept = sweep(app, &line).await?;
+    let Swept { changed, woken, parked } = swept;
+    Ok((swept, format!("changed {changed}, woke {woken}, put off {parked}")))
+}
+
+/// Does everything that is due now.
+///
+/// # Errors
+/// As [`handle`].
+pub async fn sweep(app: &App, line: &Line) -> Result<Swept, StoreError> {
+    let now = app.clock.now();
+    let mut swept = Swept::default();
+    let mut oldest: Option<Timestamp> = None;
+    for shard in 0..DUE_SHARDS {
+        let mut after: Option<DueEntry> = None;
+        loop {
+            let page = app.store.due(shard, now, after.as_ref()).await?;
+            oldest = page.entries.first().map(|entry| entry.due_at).into_iter().chain(oldest).min();
+            for entries in page.entries.chunks(LOADED_AT_ONCE) {
+                visit(app, entries, &mut swept, line).await?;
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    let late = oldest.map(|oldest| now.since(oldest)).unwrap_or_default();
+    app.metrics.record(Measure::SweepLateness(late), now);
+    app.metrics.record(Measure::SweepParked(swept.parked), now);
+    Ok(swept)
+}
+
+/// Loads a chunk of what is due and deals with each.
+async fn visit(app: &App, entries: &[DueEntry], swept: &mut Swept, line: &Line) -> Result<(), StoreError> {
+    let is_escrow = |entry: &&DueEntry| matches!(entry.key.kind(), KeyKind::Escrow(_));
+    let keys: Vec<Key> = entries.iter().filter(is_escrow).map(|entry| entry.key.clone()).collect();
+    let mut paying: BTreeMap<UserId, Vec<Waiting>> = BTreeMap::new();
+    let mut single: Vec<Waiting> = Vec::new();
+    for loaded in app.store.load(&keys).await? {
+        match tick(app, &loaded) {
+            Ticked::Changed(change) => {
+                let waiting = Waiting { key: loaded.key, seen: loaded.seen, change: *change };
+                // Those that pay one seller are committed together, so that the wallet is written once for all of them.
+                match waiting.change.credits.first() {
+                    Some(credit) => paying.entry(credit.owner.clone()).or_default().push(waiting),
+                    None => single.push(waiting),
+                }
+            }
+            Ticked::Waits(escrow) => wake(app, &escrow, swept, line).await,
+            Ticked::Stuck(why) => put_off(app, &loaded.key, &loaded.seen, &why, swept, line).await?,
+        }
+    }
+    for waiting in single {
+        commit_alone(app, waiting, swept, line).await?;
+    }
+    for group in paying.into_values() {
+        commit_group(app, group, swept, line).await?;
+    }
+    let others: Vec<Key> = entries.iter().filter(|entry| !is_escrow(entry)).map(|entry| entry.key.clone()).collect();
+    for parked in app.store.parked(&others).await? {
+        let why = match &parked.event {
+            Ok(Some(event)) => event.why.clone(),
+            Ok(None) => continue,
+            Err(unreadable) => unreadable.to_string(),
+        };
+        put_off(app, &parked.key, &parked.seen, &why, swept, line).await?;
+    }
+    Ok(())
+}
+
+/// A decided change that waits for its commit.
+struct Waiting {
+    key: Key,
+    seen: Seen,
+    change: Change,
+}
+
+/// Commits changes that pay one seller; what has moved meanwhile is decided again by itself.
+async fn commit_group(app: &App, group: Vec<Waiting>, swept: &mut Swept, line: &Line) -> Result<(), StoreError> {
+    let planned: Vec<Planned> = group
+        .iter()
+        .map(|waiting| Planned {
+            was: waiting.change.escrow.version.saturating_sub(1),
+            change: waiting.change.clone(),
+        })
+        .collect();
+    for (waiting, ended) in group.into_iter().zip(app.store.commit_group(&planned).await) {
+        match ended {
+            Ended::Applied => done(app, &waiting.change.escrow, swept, line).await,
+            Ended::Moved(_) => commit_alone(app, waiting, swept, line).await?,
+            Ended::Failed(error) => put_off(app, &waiting.key, &waiting.seen, &error.to_string(), swept, line).await?,
+        }
+    }
+    Ok(())
+}
+
+/// One escrow by itself, decided again on whatever stands there.
+async fn commit_alone(app: &App, waiting: Waiting, swept: &mut Swept, line: &Line) -> Result<(), StoreError> {
+    let start = Start::Load(waiting.change.escrow.id);
+    match app.store.change(start, |escrow| decide_tick(app, escrow)).await {
+        Ok(changed) => done(app, changed.escrow(), swept, line).await,
+        Err(error) => put_off(app, &waiting.key, &waiting.seen, &why(&error), swept, line).await?,
+    }
+    Ok(())
+}
+
+fn why(error: &ChangeError<Undecided>) -> String {
+    match error {
+        ChangeError::Undecided { why, .. } => why.to_string(),
+        ChangeError::NotFound | ChangeError::Store(_) => error.to_string(),
+    }
+}
+
+/// After a commit: count it, and wake whoever must go on.
+async fn done(app: &App, escrow: &Escrow, swept: &mut Swept, line: &Line) {
+    swept.changed = swept.changed.saturating_add(1);
+    record(app, escrow);
+    wake(app, escrow, swept, line).await;
+}
+
+/// What a visit comes to.
+enum Ticked {
+    /// A deadline has passed: this must be committed.
+    Changed(Box<Change>),
+    /// Nothing for the clock; perhaps something for a gateway.
+    Waits(Box<Escrow>),
+    /// It cannot be helped now.
+    Stuck(String),
+}
+
+fn tick(app: &App, loaded: &Loaded) -> Ticked {
+    let escrow = match &loaded.escrow {
+        Ok(escrow) => escrow,
+        Err(unreadable) => return Ticked::Stuck(unreadable.to_string()),
+    };
+    match decide_tick(app, escrow) {
+        Ok(Outcome::Changed(change)) => Ticked::Changed(change),
+        Ok(Outcome::AlreadyDone) => Ticked::Waits(escrow.clone()),
+        Err(undecided) => Ticked::Stuck(undecided.to_string()),
+    }
+}
+
+/// The clock's decision about one escrow.
+pub(crate) fn decide_tick(app: &App, escrow: &Escrow) -> Result<Outcome, Undecided> {
+    let now = app.moment();
+    // The operations of a tick are those of the deadlines that it finds; this name is never stored.
+    let attempt =
+        Attempt { command: Command::Tick, actor: Actor::clock(), operation: Operation::of_clock("tick", 0, now.at) };
+    decide(escrow, &attempt, now)
+}
+
+/// Hands an escrow to `settle`, if there is something to do at a gateway.
+async fn wake(app: &App, escrow: &Escrow, swept: &mut Swept, line: &Line) {
+    if escrow.wants_work(app.clock.now()) {
+        swept.woken = swept.woken.saturating_add(1);
+        app.wake.escrow(escrow.id, line).await;
+    }
+}
+
+/// Moves an item back in the index, further each time, and says so.
+async fn put_off(
+    app: &App,
+    key: &Key,
+    seen: &Seen,
+    why: &str,
+    swept: &mut Swept,
+    line: &Line,
+) -> Result<(), StoreError> {
+    swept.parked = swept.parked.saturating_add(1);
+    line.failure(format!("{key}: {why}"));
+    app.store.postpone(key, seen, app.clock.now()).await?;
+    Ok(())
+}
+
+/// Counts what the clock did, and the alarm of a stop, which repeats daily.
+fn record(app: &App, escrow: &Escrow) {
+    let now = app.clock.now();
+    if escrow.is_stopped() {
+        app.metrics.record(Measure::Stopped(1), now);
+    }
+    if let Some(entry) = escrow.journal.entries.last().filter(|entry| entry.at == escrow.updated_at) {
+        app.metrics.record(Measure::Transition(entry.transition), now);
+    }
+}

@@ -1,2 +1,11 @@
-//! wires
-fn main() {}
+//! Wires the function `auto-release` to Lambda.
+
+use escrow_http::app::App;
+use escrow_http::serve::run_events;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let app = App::from_env().await?;
+    run_events("auto-release", |event, line| auto_release::handle(&app, event, line)).await?;
+    Ok(())
+}

@@ -1,2 +1,13 @@
-//! wires
-fn main() {}
+//! Wires the function `settle` to Lambda.
+
+use escrow_gateways::Gateways;
+use escrow_http::app::App;
+use escrow_http::serve::run_events;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let app = App::from_env().await?;
+    let gateways = Gateways::from_settings(&|name| app.config.setting(name))?;
+    run_events("settle", |event, line| settle::handle(&app, &gateways, event, line)).await?;
+    Ok(())
+}

@@ -7,6 +7,7 @@
 pub mod capabilities;
 pub mod facts;
 pub mod gateway;
+pub mod hear;
 pub mod http_client;
 pub mod registry;
 pub mod secret;
@@ -19,4 +20,5 @@ pub use gateway::{
     AmountUnsupported, CallError, Deadline, Gateway, OpenCheckout, OpenedCheckout, Origin, PaidCapture,
     PaymentStanding, RefundAsk, RefundStanding, RefundState, WebhookRefused,
 };
+pub use hear::{Heard, hear};
 pub use registry::{Gateways, SettingsInvalid};
