@@ -37,14 +37,17 @@ pub struct Action {
 }
 
 impl Escrow {
-    /// How this user meets this escrow. No role at all: a stranger, to whom it does not exist.
+    /// How this user meets this escrow. No role at all: a stranger, to whom it does not exist. An arbiter has to do only with
+    /// escrows that are, or were, in dispute.
     #[must_use]
     pub fn standing(&self, user: &UserId, scopes: Scopes) -> Standing {
         let party = self.party(user);
         let mut roles: Vec<Role> = party.into_iter().collect();
-        for (held, role) in
-            [(scopes.arbiter, Role::Arbiter), (scopes.operator, Role::Operator), (scopes.platform, Role::Platform)]
-        {
+        for (held, role) in [
+            (scopes.arbiter && !self.disputes.is_empty(), Role::Arbiter),
+            (scopes.operator, Role::Operator),
+            (scopes.platform, Role::Platform),
+        ] {
             if held {
                 roles.push(role);
             }

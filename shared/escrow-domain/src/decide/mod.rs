@@ -19,8 +19,8 @@ pub use create::{NewEscrow, create};
 pub use draft::{Change, Moment};
 pub use facts::{checkout_opened, checkout_refused, next_attempt};
 pub use guard::{guard, pick};
-pub use tick::Deadline;
 pub(crate) use overlays::check_not_frozen;
+pub use tick::Deadline;
 
 use crate::command::{Attempt, Command};
 use crate::escrow::{Escrow, MOST_ENTRIES, MOST_OPERATIONS};
@@ -54,6 +54,10 @@ pub fn decide(escrow: &Escrow, attempt: &Attempt, now: Moment) -> Result<Outcome
         Seen::New => {}
     }
     if let Command::Fact(fact) = &attempt.command {
+        // Only what a gateway has signed, or answered, is a fact.
+        if attempt.actor.role != Role::Gateway {
+            return Err(Refusal::Stranger.into());
+        }
         return facts::apply(escrow, fact, attempt, now);
     }
     check_person(escrow, &attempt.actor)?;
