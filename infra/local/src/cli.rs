@@ -2,14 +2,15 @@
 
 use std::io::Write;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+use escrow_http::config::Variables;
+use escrow_http::telemetry;
 
 use crate::demo;
 use crate::folder::Data;
 use crate::local::{Local, Options};
+use crate::settings::Given;
 
 /// Holdfast on this machine: the API, a DynamoDB, queues, schedules and a payment sandbox in one process.
 #[derive(Debug, Parser)]
@@ -34,8 +35,11 @@ enum Command {
 /// Runs the command line to its end.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,holdfast=info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // The demo prints the story itself; a request's line would only come between.
+    let usual = if cli.command.is_some() { "warn" } else { "info" };
+    let mut said = settings();
+    said.entry("HOLDFAST_LOG".to_owned()).or_insert_with(|| usual.to_owned());
+    telemetry::start(&Variables::new(said));
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
@@ -50,7 +54,7 @@ pub fn run() -> ExitCode {
 }
 
 async fn serve(port: u16, data: Data) -> ExitCode {
-    let options = Options { data: data.clone(), port, settings: Arc::new(setting), faults: None };
+    let options = Options { data: data.clone(), port, settings: settings(), faults: None };
     let local = match Local::start(options).await {
         Ok(local) => local,
         Err(error) => return failed(&error),
@@ -91,9 +95,13 @@ async fn asked_to_stop() {
     }
 }
 
-/// The environment, read here and nowhere else in the local system.
-fn setting(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
+/// What the environment says to Holdfast and about gateways; an empty variable counts as not set.
+#[expect(clippy::disallowed_methods, reason = "this is where the local stack reads the environment")]
+fn settings() -> Given {
+    const OURS: [&str; 6] = ["HOLDFAST_", "STRIPE_", "PAYPAL_", "PAYTABS_", "MOYASAR_", "FATORA_"];
+    std::env::vars()
+        .filter(|(name, value)| OURS.iter().any(|prefix| name.starts_with(prefix)) && !value.trim().is_empty())
+        .collect()
 }
 
 fn greeting(url: &str, data: &Data) -> String {

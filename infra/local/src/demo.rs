@@ -15,7 +15,7 @@ use client::{Api, CallFailed};
 /// The demo did not go as promised.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each says itself what it is")]
-pub enum DemoFailed {
+pub(crate) enum DemoFailed {
     #[error(transparent)]
     Start(#[from] StartError),
     #[error(transparent)]
@@ -28,7 +28,7 @@ pub enum DemoFailed {
 ///
 /// # Errors
 /// At the first thing that is not as promised.
-pub async fn play() -> Result<(), DemoFailed> {
+pub(crate) async fn play() -> Result<(), DemoFailed> {
     let local = Local::start(Options::in_memory()).await?;
     say(&format!("Holdfast plays on {}, with its data in memory.\n", local.url()));
     let story = Story { api: Api::new(local.url()) };

@@ -55,7 +55,7 @@ impl Folder {
             return Ok(Self { path: None, _lock: None });
         };
         let failed = |source| FolderError::Io { folder: path.display().to_string(), source };
-        fs::create_dir_all(path).map_err(failed)?;
+        private_folder(path).map_err(failed)?;
         let lock = File::create(path.join("lock")).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path: Some(path.clone()), _lock: Some(lock) }),
@@ -103,6 +103,15 @@ impl Folder {
         // The new name is only durable once the folder is.
         File::open(path)?.sync_all()
     }
+}
+
+/// A folder that only its owner can look into; one that is there stays as it is.
+fn private_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }
 
 /// A file that only its owner can read: the folder holds the key that signs tokens.

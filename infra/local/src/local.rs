@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::dynamodb;
 use crate::faults::{Fault, Faults};
 use crate::folder::{Data, Folder};
+use crate::settings::Given;
 use crate::system::{StartError, System};
 
 /// How long a graceful stop waits for what is in hand; a gateway call may take half a minute.
@@ -26,8 +27,8 @@ pub struct Options {
     pub data: Data,
     /// Its port on 127.0.0.1; 0 lets the operating system choose.
     pub port: u16,
-    /// A setting by its name, as the environment would have it (`STRIPE_SECRET_KEY` …).
-    pub settings: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    /// Settings by name, as the environment would have them (`STRIPE_SECRET_KEY`, `HOLDFAST_FEE_BASIS_POINTS` …).
+    pub settings: Given,
     /// What goes wrong, for tests.
     pub faults: Option<Arc<dyn Fault>>,
 }
@@ -36,7 +37,7 @@ impl Options {
     /// In memory, on any port, without settings or faults.
     #[must_use]
     pub fn in_memory() -> Self {
-        Self { data: Data::Memory, port: 0, settings: Arc::new(|_| None), faults: None }
+        Self { data: Data::Memory, port: 0, settings: Given::new(), faults: None }
     }
 
     /// The same with data in a folder.
@@ -160,9 +161,18 @@ fn keep(
     ready: oneshot::Sender<Result<Started, StartError>>,
     mut endings: mpsc::UnboundedReceiver<Ending>,
 ) {
+    // The emulator of SQS brings a second TLS library into this binary; rustls then wants to be told which one to use. An error
+    // says that somebody has told it before.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return drop(ready.send(Err(StartError::Thread(error)))),
+    };
+    // The port first: its being taken is the likeliest mistake, and nothing else has happened yet.
+    let port = options.port;
+    let listener = match std::net::TcpListener::bind(("127.0.0.1", port)) {
+        Ok(listener) => listener,
+        Err(source) => return drop(ready.send(Err(StartError::Port { port, source }))),
     };
     // Kept outside the runtime: the folder is free for the next process only when the last task of this one is gone.
     let folder = match Folder::open(&options.data) {
@@ -171,7 +181,7 @@ fn keep(
     };
     let faults = Faults::new(options.faults);
     let running = async {
-        let system = match System::start(Arc::clone(&folder), options.port, &options.settings, &faults).await {
+        let system = match System::start(listener, Arc::clone(&folder), &options.settings, &faults).await {
             Ok(system) => system,
             Err(error) => return drop(ready.send(Err(error))),
         };
@@ -182,7 +192,9 @@ fn keep(
             () = faults.killed() => Ending::Kill,
             ending = endings.recv() => ending.unwrap_or(Ending::Kill),
         };
-        if let Ending::Stop = first {
+        if let Ending::Kill = first {
+            system.silence();
+        } else {
             // A second asking, or a kill, ends the patience.
             let _ = tokio::select! {
                 done = tokio::time::timeout(GRACE, system.stop()) => done.is_ok(),

@@ -5,18 +5,20 @@ use std::time::Duration;
 
 use escrow_domain::id::UserId;
 use escrow_domain::time::Period;
-use escrow_http::auth::Scopes;
+use escrow_http::auth::{Scopes, scopes_of};
 use escrow_http::problem::{Answer, Code, Problem};
 use escrow_http::reply::Reply;
 use http::{Method, header};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
+use serde_json::value::RawValue;
 
 use crate::clock::{self, ClockError};
 use crate::server::{Incoming, LocalReply};
 use crate::system::System;
 use crate::tokens::DEFAULT_LIFE;
+use crate::verify;
 
 /// How long `settle` and a moved clock wait for quiet: several times what the slowest gateway call may take.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -49,9 +51,12 @@ pub(crate) async fn answer(system: &Arc<System>, incoming: &Incoming) -> Reply {
         ("clock", &Method::POST) => move_clock(system, incoming).await,
         ("clock", _) => Ok(Reply::ok(&json!({ "now": system.clock.now().to_string() }))),
         ("settle", _) => settle(system).await,
-        ("capacity", &Method::DELETE) => Ok(system.capacity_reset()),
-        ("capacity", _) => Ok(system.capacity()),
-        (_, _) => system.verify().await,
+        ("capacity", &Method::DELETE) => {
+            system.forget_capacity();
+            Ok(capacity(system))
+        }
+        ("capacity", _) => Ok(capacity(system)),
+        (_, _) => verify::answer(system).await,
     };
     answered.unwrap_or_else(|problem| problem.into_reply(&incoming.id))
 }
@@ -88,8 +93,8 @@ impl Default for ScopeAsked {
 impl ScopeAsked {
     fn scopes(&self) -> Scopes {
         match self {
-            Self::Words(words) => Scopes::from_words(words.split_ascii_whitespace()),
-            Self::List(words) => Scopes::from_words(words.iter().map(String::as_str)),
+            Self::Words(words) => scopes_of(words.split_ascii_whitespace()),
+            Self::List(words) => scopes_of(words.iter().map(String::as_str)),
         }
     }
 }
@@ -136,6 +141,31 @@ async fn settle(system: &System) -> Answer<Reply> {
         .await
         .map_err(|busy| Problem::unavailable(busy).with("busy", json!(busy.to_string())))?;
     Ok(Reply::ok(&json!({ "quiet": true })))
+}
+
+#[derive(Serialize)]
+struct Capacity {
+    requests: u64,
+    read_units: Box<RawValue>,
+    write_units: Box<RawValue>,
+}
+
+fn capacity(system: &System) -> Reply {
+    let used = system.capacity();
+    Reply::ok(&Capacity {
+        requests: used.requests,
+        read_units: units(used.read_units),
+        write_units: units(used.write_units),
+    })
+}
+
+/// Thousandths as a JSON number with as many digits as it needs; there are no floats anywhere.
+fn units(thousandths: u64) -> Box<RawValue> {
+    let whole = thousandths / 1_000;
+    let fraction = format!("{:03}", thousandths % 1_000);
+    let fraction = fraction.trim_end_matches('0');
+    let number = if fraction.is_empty() { whole.to_string() } else { format!("{whole}.{fraction}") };
+    RawValue::from_string(number).unwrap_or_default()
 }
 
 fn duration(text: &str, pointer: &str) -> Answer<Period> {

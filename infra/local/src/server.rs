@@ -11,7 +11,7 @@ use bytes::Bytes;
 use escrow_http::problem::{Code, Problem};
 use escrow_http::reply::Reply;
 use http::request::Parts;
-use http::{HeaderValue, Request, StatusCode, header};
+use http::{HeaderValue, Request, header};
 use http_body_util::{BodyExt, Limited};
 use rand::Rng;
 
@@ -146,9 +146,4 @@ impl LocalReply for Reply {
         let names: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
         self.header("allow", names.join(", "))
     }
-}
-
-/// Lambda gave up on a function, as API Gateway says it.
-pub(crate) fn timed_out() -> StatusCode {
-    StatusCode::SERVICE_UNAVAILABLE
 }

@@ -13,7 +13,7 @@ use crate::cli::say;
 
 /// A call brought no answer, or another one than it had to.
 #[derive(Debug, thiserror::Error)]
-pub enum CallFailed {
+pub(crate) enum CallFailed {
     /// The request cannot be made.
     #[error("{0}")]
     Request(#[from] http::Error),
