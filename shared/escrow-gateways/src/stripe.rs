@@ -125,7 +125,7 @@ impl Gateway for Stripe {
     ) -> Result<OpenedCheckout, CallError> {
         let request = requests::open_checkout(ask).map_err(impossible)?;
         let call = Call { stripe: self, deadline };
-        let session: wire::Session = request.build().customize().request_strategy(once(key)?).send(&call).await?;
+        let session: wire::NewSession = request.build().customize().request_strategy(once(key)?).send(&call).await?;
         let url = session.url.ok_or_else(|| CallError::deserialize_err("the session has no url"))?;
         let expires_at = session.expires_at.map_or(ask.expires_at, Timestamp::from_seconds);
         Ok(OpenedCheckout { reference: session.id, url, expires_at })
@@ -217,7 +217,7 @@ impl StripeClient for Call<'_> {
             address.push_str(query);
         }
         let mut sent = Request::builder()
-            .method(verb)
+            .method(&verb)
             .uri(address)
             .header("authorization", format!("Bearer {}", self.stripe.key.expose()))
             // The version of which the typed requests were generated, so that an account's own default cannot change their meaning.
@@ -226,10 +226,12 @@ impl StripeClient for Call<'_> {
         if let Some(key) = settings.request_strategy.and_then(|strategy| strategy.get_key()) {
             sent = sent.header("idempotency-key", key.as_str());
         }
-        if request.body.is_some() {
-            sent = sent.header("content-type", "application/x-www-form-urlencoded");
-        }
         let body = requests::in_order(&request.body.unwrap_or_default());
+        if verb == Verb::POST {
+            // The length of an empty body too: hyper leaves it out, and there are servers that refuse a POST without one.
+            sent =
+                sent.header("content-type", "application/x-www-form-urlencoded").header("content-length", body.len());
+        }
         let sent = sent.body(Full::new(Bytes::from(body))).map_err(|error| CallError::NotSent(error.to_string()))?;
         understand(self.stripe.http.send(sent, self.deadline).await?)
     }

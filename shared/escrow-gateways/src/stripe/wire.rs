@@ -22,18 +22,24 @@ pub(super) const PAYMENT_ID: &str = "payment_id";
 pub(super) const REFUND_ID: &str = "refund_id";
 pub(super) const PAYOUT_ID: &str = "payout_id";
 
+/// `checkout.session`, as the answer to the wish for one.
+#[derive(Debug, miniserde::Deserialize)]
+pub(super) struct NewSession {
+    pub(super) id: String,
+    pub(super) url: Option<String>,
+    pub(super) expires_at: Option<i64>,
+}
+
 /// `checkout.session`
 #[derive(Debug, serde::Deserialize, miniserde::Deserialize)]
 pub(super) struct Session {
     pub(super) id: String,
-    pub(super) url: Option<String>,
     pub(super) status: Option<String>,
     pub(super) payment_status: Option<String>,
     pub(super) payment_intent: Option<String>,
     pub(super) amount_total: Option<i64>,
     pub(super) currency: Option<String>,
     pub(super) client_reference_id: Option<String>,
-    pub(super) expires_at: Option<i64>,
     pub(super) metadata: Option<Metadata>,
 }
 
@@ -79,11 +85,9 @@ impl Session {
 
     /// Whose it is: by its metadata, else by `client_reference_id`.
     pub(super) fn origin(&self) -> Origin {
-        let mut origin = origin(self.metadata.as_ref());
-        if origin.escrow.is_none() {
-            origin.escrow = self.client_reference_id.as_deref().and_then(|text| text.parse().ok());
-        }
-        origin
+        let metadata = self.metadata.as_ref();
+        let reference = || self.client_reference_id.as_deref().and_then(|text| text.parse().ok());
+        of_one_escrow(text(metadata, ESCROW_ID).or_else(reference), text(metadata, PAYMENT_ID))
     }
 }
 
@@ -271,11 +275,15 @@ pub(super) struct ApiError {
     pub(super) message: Option<String>,
 }
 
-/// Whose an object is, by its metadata. A payment of another escrow than the one that is named is no payment of ours.
+/// Whose an object is, by its metadata.
 pub(super) fn origin(metadata: Option<&Metadata>) -> Origin {
-    let payment: Option<PaymentId> = text(metadata, PAYMENT_ID);
-    let escrow = text(metadata, ESCROW_ID);
-    Origin { escrow, payment: payment.filter(|payment| escrow.is_none_or(|escrow| escrow == payment.escrow)) }
+    of_one_escrow(text(metadata, ESCROW_ID), text(metadata, PAYMENT_ID))
+}
+
+/// A payment of another escrow than the one that is named is no payment of ours.
+fn of_one_escrow(escrow: Option<EscrowId>, payment: Option<PaymentId>) -> Origin {
+    let fits = |payment: &PaymentId| escrow.is_none_or(|escrow| escrow == payment.escrow);
+    Origin { escrow, payment: payment.filter(fits) }
 }
 
 /// One of our ids; what is missing or is no id of that kind is not ours.
