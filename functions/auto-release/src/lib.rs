@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 const LOADED_AT_ONCE: usize = 100;
 
 /// What one run has done.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Swept {
     /// Escrows that a deadline changed.
     pub changed: u32,

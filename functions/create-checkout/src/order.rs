@@ -15,6 +15,7 @@ use escrow_gateways::Gateway;
 use escrow_http::amount::AmountField;
 use escrow_http::auth::Caller;
 use escrow_http::config::Config;
+use escrow_http::fields::{invalid, not_yet, word, words};
 use escrow_http::problem::{Answer, Code, Problem};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -24,6 +25,8 @@ use std::str::FromStr;
 const MOST_METADATA_KEYS: usize = 20;
 /// All metadata together, keys and values, in bytes.
 const LARGEST_METADATA: usize = 1_024;
+/// The longest title of a milestone, in characters.
+const LONGEST_TITLE: usize = 100;
 /// The longest address to send a buyer back to, in bytes.
 const LONGEST_URL: usize = 1_000;
 
@@ -106,7 +109,7 @@ impl Order {
     pub fn gateway(&self) -> Answer<GatewayName> {
         match (self.gateway.as_deref(), self.funding.as_deref()) {
             (Some(name), None) => gateway_name(name),
-            (None, Some("wallet")) => Err(later("Paying from a wallet", "/funding")),
+            (None, Some("wallet")) => Err(not_yet("/funding", "Paying from a wallet")),
             (None, Some(_)) => Err(invalid("/funding", "the only other funding is \"wallet\"")),
             (None, None) => Err(invalid("/gateway", "name the gateway to pay at, such as \"stripe\"")),
             (Some(_), Some(_)) => Err(invalid("/funding", "name a gateway or a funding, not both")),
@@ -124,7 +127,7 @@ impl Order {
         let currency = find_currency(&self.currency, config)?;
         if self.mode.as_deref().is_some_and(|mode| mode != "hosted") {
             return Err(match self.mode.as_deref() {
-                Some("elements") => later("A payment page of your own", "/mode"),
+                Some("elements") => not_yet("/mode", "A payment page of your own"),
                 _ => invalid("/mode", "hosted or elements"),
             });
         }
@@ -170,11 +173,11 @@ impl Order {
             (Some(amount), None) => Ok(("Work".to_owned(), amount.read("/amount", currency)?)),
             (None, Some([milestone])) => {
                 let title = milestone.title.as_deref().unwrap_or("Work");
-                check_text(title, 100, "/milestones/0/title")?;
-                Ok((title.to_owned(), milestone.amount.read("/milestones/0/amount", currency)?))
+                let title = words(title.to_owned(), LONGEST_TITLE, "/milestones/0/title")?;
+                Ok((title, milestone.amount.read("/milestones/0/amount", currency)?))
             }
             (None, Some([])) => Err(invalid("/milestones", "at least one")),
-            (None, Some(_)) => Err(later("More than one milestone", "/milestones")),
+            (None, Some(_)) => Err(not_yet("/milestones", "More than one milestone")),
             (None, None) => Err(invalid("/amount", "say what it costs: a decimal string such as \"150.00\"")),
             (Some(_), Some(_)) => Err(invalid("/milestones", "name an amount or milestones, not both")),
         }
@@ -263,7 +266,7 @@ fn read_method(name: Option<&str>, gateway: &dyn Gateway, currency: Currency) ->
         Ok(Some(method))
     } else {
         let detail = format!("{} does not offer {method} for {currency}; leave it out to let the page choose", gateway.name());
-        Err(invalid("/method", detail))
+        Err(Problem::input(Code::BodyInvalid, "/method", detail))
     }
 }
 
@@ -288,15 +291,6 @@ fn check_metadata(metadata: BTreeMap<String, String>) -> Answer<BTreeMap<String,
     Ok(metadata)
 }
 
-fn check_text(text: &str, longest: usize, pointer: &'static str) -> Answer<()> {
-    let length = text.chars().count();
-    if (1..=longest).contains(&length) && !text.chars().any(char::is_control) {
-        Ok(())
-    } else {
-        Err(invalid(pointer, format!("1 to {longest} characters, none of them a control character")))
-    }
-}
-
 impl SubjectField {
     fn read(self) -> Answer<Subject> {
         let kind_fits = (1..=32).contains(&self.kind.len())
@@ -315,7 +309,7 @@ impl PolicyField {
         let defaults = Policy::defaults(kind);
         let period = |given: Option<String>, default: Period, field: &'static str| match given {
             None => Ok(default),
-            Some(text) => Period::from_str(&text).map_err(|wrong| invalid(field, wrong.to_string())),
+            Some(text) => Period::from_str(&text).map_err(|_| invalid(field, "an ISO 8601 duration of weeks, days, hours, minutes and seconds")),
         };
         Ok(Policy {
             auto_release_after: period(self.auto_release_after, defaults.auto_release_after, "/policy/auto_release_after")?,
@@ -335,16 +329,4 @@ impl PolicyField {
             },
         })
     }
-}
-
-fn word<T: FromStr>(text: &str, pointer: &'static str, expected: &str) -> Answer<T> {
-    text.parse().map_err(|_| invalid(pointer, expected.to_owned()))
-}
-
-fn invalid(pointer: &'static str, detail: impl Into<String>) -> Problem {
-    Problem::input(Code::BodyInvalid, pointer, detail.into())
-}
-
-fn later(what: &str, pointer: &'static str) -> Problem {
-    Problem::input(Code::NotSupportedYet, pointer, format!("{what} is part of the contract, but not built yet"))
 }

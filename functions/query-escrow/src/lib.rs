@@ -1,1 +1,96 @@
-//! Lambda: everything that only reads.
+//! Lambda: everything that only reads: escrows, their journals, payments, quotes.
+
+mod lists;
+
+use escrow_domain::actions::Standing;
+use escrow_domain::escrow::Escrow;
+use escrow_domain::fees::FeePayer;
+use escrow_domain::id::{EscrowId, PaymentId};
+use escrow_domain::money::Money;
+use escrow_domain::policy::Kind;
+use escrow_domain::quote::Quote;
+use escrow_http::app::App;
+use escrow_http::auth::Caller;
+use escrow_http::page::Page;
+use escrow_http::problem::{Answer, Code, Problem};
+use escrow_http::reply::Reply;
+use escrow_http::request::Incoming;
+use escrow_http::views::{self, EscrowView};
+
+/// Answers one request.
+///
+/// # Errors
+/// The problem that the caller sees. What the caller is no party to does not exist for them.
+pub async fn handle(app: &App, incoming: Incoming) -> Answer<Reply> {
+    let caller = app.auth.authenticate(&incoming, app.clock.now()).await?;
+    let path: Vec<&str> = incoming.path().split('/').filter(|segment| !segment.is_empty()).collect();
+    match path.as_slice() {
+        ["v1", "escrows"] => lists::escrows(app, &incoming, &caller).await,
+        ["v1", "escrows", _] => escrow(app, &incoming, &caller).await,
+        ["v1", "escrows", _, "events"] => events(app, &incoming, &caller).await,
+        ["v1", "payments"] => lists::payments(app, &incoming, &caller).await,
+        ["v1", "payments", _] => payment(app, &incoming, &caller).await,
+        ["v1", "quote"] => quote(app, &incoming),
+        _ => Err(Problem::not_found("route")),
+    }
+}
+
+/// The escrow, and how the caller stands to it.
+async fn load(app: &App, incoming: &Incoming, caller: &Caller, id: EscrowId) -> Answer<(Escrow, Standing)> {
+    incoming.line().escrow(id.to_string());
+    let escrow = app.store.escrow(id).await?.ok_or_else(|| Problem::not_found("escrow"))?;
+    let standing = escrow.standing(&caller.sub, caller.scopes);
+    if standing.roles.is_empty() { Err(Problem::not_found("escrow")) } else { Ok((escrow, standing)) }
+}
+
+async fn escrow(app: &App, incoming: &Incoming, caller: &Caller) -> Answer<Reply> {
+    incoming.query(&[])?;
+    let (escrow, standing) = load(app, incoming, caller, incoming.parameter("id", "escrow")?).await?;
+    Ok(Reply::ok(&EscrowView::new(&escrow, &standing, app.clock.now())?).version(escrow.version))
+}
+
+/// The journal, newest first. A cursor is the number of the entry before which the next page ends.
+async fn events(app: &App, incoming: &Incoming, caller: &Caller) -> Answer<Reply> {
+    let query = incoming.query(&["limit", "cursor"])?;
+    let (escrow, _standing) = load(app, incoming, caller, incoming.parameter("id", "escrow")?).await?;
+    let page = Page::read(&query, &["events", caller.sub.as_str(), &escrow.id.to_string()])?;
+    let before: u32 = match &page.after {
+        None => u32::MAX,
+        Some(mark) => mark.parse().map_err(|_| Page::cursor_unknown())?,
+    };
+    let newest_first = views::events(&escrow).into_iter().rev().filter(|(number, _)| *number < before);
+    let mut shown: Vec<_> = newest_first.take(usize::from(page.limit).saturating_add(1)).collect();
+    let more = shown.len() > usize::from(page.limit);
+    shown.truncate(usize::from(page.limit));
+    let next = shown.last().filter(|_| more).map(|(number, _)| number.to_string());
+    let data = shown.into_iter().map(|(_, event)| event).collect();
+    Ok(Reply::ok(&page.listed(data, next.as_deref())))
+}
+
+async fn payment(app: &App, incoming: &Incoming, caller: &Caller) -> Answer<Reply> {
+    incoming.query(&[])?;
+    let id: PaymentId = incoming.parameter("id", "payment")?;
+    // Whoever may not see the escrow hears the same as about a payment that does not exist.
+    let found = load(app, incoming, caller, id.escrow).await;
+    let (escrow, _standing) = found.map_err(|problem| {
+        if problem.code() == Code::NotFound { Problem::not_found("payment") } else { problem }
+    })?;
+    let view = views::payment(&escrow, id.number).ok_or_else(|| Problem::not_found("payment"))?;
+    Ok(Reply::ok(&view).version(escrow.version))
+}
+
+fn quote(app: &App, incoming: &Incoming) -> Answer<Reply> {
+    let query = incoming.query(&["kind", "currency", "amount", "fee_payer"])?;
+    let kind: Kind = query.required("kind", "product, service or project")?;
+    let code: String = query.required("currency", "a code of ISO 4217, such as SAR, or a registered coin")?;
+    let currency = app.config.currencies.find(&code).ok_or_else(|| {
+        Problem::input(Code::CurrencyUnknown, "?currency", "a code of ISO 4217 in capitals, such as SAR, or a registered coin")
+    })?;
+    let text: String = query.required("amount", "a decimal such as 150.00")?;
+    let invalid = |detail: String| Problem::input(Code::AmountInvalid, "?amount", detail);
+    let amount = Money::parse(&text, currency).map_err(|wrong| invalid(wrong.to_string()))?;
+    let payer: FeePayer = query.read("fee_payer", "buyer, seller or split")?.unwrap_or(app.config.fee_payer);
+    let quote = Quote::new(kind, amount, payer, &app.config.fees)
+        .map_err(|_| invalid("with its fee, this is more than can be handled".to_owned()))?;
+    Ok(Reply::ok(&views::quote(&quote)?))
+}

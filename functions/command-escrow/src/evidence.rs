@@ -1,0 +1,62 @@
+//! Evidence as it is sent: a pointer and a hash, never the thing itself.
+
+use escrow_domain::dispute::{Evidence, MOST_EVIDENCE};
+use escrow_domain::escrow::LONGEST_NOTE;
+use escrow_domain::lifecycle::Role;
+use escrow_domain::time::Timestamp;
+use escrow_http::fields::invalid;
+use escrow_http::problem::{Answer, Code, Problem};
+use serde::Deserialize;
+
+/// The longest name of a kind of evidence, in characters.
+const LONGEST_KIND: usize = 32;
+/// The longest address of evidence, in bytes.
+const LONGEST_URI: usize = 1_000;
+
+/// One piece of evidence, as it is sent.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EvidenceField {
+    r#type: String,
+    uri: String,
+    sha256: Option<String>,
+    note: Option<String>,
+}
+
+/// What proves a side's words.
+///
+/// # Errors
+/// 400 with the pointer of the first piece that cannot be accepted.
+pub(crate) fn evidence(given: Vec<EvidenceField>, by: Role, at: Timestamp) -> Answer<Vec<Evidence>> {
+    if given.len() > MOST_EVIDENCE {
+        return Err(invalid("/evidence", &format!("at most {MOST_EVIDENCE} pieces at once")));
+    }
+    given.into_iter().enumerate().map(|(index, field)| piece(index, field, by, at)).collect()
+}
+
+fn piece(index: usize, field: EvidenceField, by: Role, at: Timestamp) -> Answer<Evidence> {
+    let wrong = |name: &str, detail: &str| {
+        Problem::input(Code::BodyInvalid, format!("/evidence/{index}/{name}"), detail.to_owned())
+    };
+    let kind_fits =
+        (1..=LONGEST_KIND).contains(&field.r#type.chars().count()) && !field.r#type.chars().any(char::is_control);
+    if !kind_fits {
+        return Err(wrong("type", "1 to 32 characters, such as \"screenshot\""));
+    }
+    let uri_fits = field.uri.len() <= LONGEST_URI
+        && field.uri.bytes().all(|byte| byte.is_ascii_graphic())
+        && field.uri.strip_prefix("https://").is_some_and(|rest| !rest.is_empty());
+    if !uri_fits {
+        return Err(wrong("uri", "an https address of at most 1000 characters"));
+    }
+    let hex = |text: &String| {
+        text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    };
+    if field.sha256.as_ref().is_some_and(|hash| !hex(hash)) {
+        return Err(wrong("sha256", "64 hexadecimal digits in small letters"));
+    }
+    if field.note.as_ref().is_some_and(|note| note.chars().count() > LONGEST_NOTE) {
+        return Err(wrong("note", "at most 500 characters"));
+    }
+    Ok(Evidence { kind: field.r#type, uri: field.uri, sha256: field.sha256, note: field.note, by, at })
+}
