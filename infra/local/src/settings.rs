@@ -49,6 +49,12 @@ pub(crate) fn which_stripe(given: &Given, folder: &Folder) -> std::io::Result<St
     Ok(Stripe::Sandbox(secret))
 }
 
+/// Where the sandbox posts its webhooks: here, or to a deployment elsewhere on this machine that uses the sandbox as its Stripe
+/// (`HOLDFAST_SANDBOX_WEBHOOK_URL`, plain HTTP).
+pub(crate) fn webhooks_go_to(given: &Given, url: &str) -> String {
+    given.get("HOLDFAST_SANDBOX_WEBHOOK_URL").cloned().unwrap_or_else(|| format!("{url}/v1/webhooks/stripe"))
+}
+
 /// Everything the functions' configuration is read from.
 ///
 /// # Errors

@@ -143,7 +143,7 @@ impl System {
             Stripe::Sandbox(secret) => {
                 let settings = SandboxSettings {
                     public_url: url.clone(),
-                    webhook_url: format!("{url}/v1/webhooks/stripe"),
+                    webhook_url: settings::webhooks_go_to(given, &url),
                     webhook_secret: secret.clone(),
                     hold: SANDBOX_HOLD,
                 };
