@@ -135,7 +135,7 @@ impl Deal {
         }
         assert!(
             change.escrow.is_settled() || change.escrow.due_at().is_some(),
-            "an escrow that is not settled always has something that will happen by itself: {:#?}",
+            "an escrow that is not settled always has something that will happen by itself: {:?}",
             change.escrow
         );
         self.credits.extend(change.credits);

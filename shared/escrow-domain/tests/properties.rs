@@ -1,1 +1,454 @@
-//! Soon.
+//! Any sequence of commands, facts (in disorder, doubled), work and time, over deals of one to five milestones with any fees: after
+//! every step the money adds up, and in the end everything can be settled.
+
+use crate::fixture::{
+    Deal, Offer, actor, chargeback_closed, chargeback_opened, minor, name_of, new_payment, sar, user,
+};
+use escrow_domain::actions::Scopes;
+use escrow_domain::command::{Attempt, Command, Fact, RefundOutcome, Resolution};
+use escrow_domain::decide::{self, Outcome};
+use escrow_domain::effect::{Progress, Task};
+use escrow_domain::fees::{self, Fee};
+use escrow_domain::id::Operation;
+use escrow_domain::lifecycle::{NOT_YET, Role, Transition};
+use escrow_domain::money::{Minor, Money};
+use escrow_domain::payment::RefundStatus;
+use escrow_domain::policy::{DisputeDefault, Kind, Policy};
+use escrow_domain::refusal::Undecided;
+use escrow_domain::time::Period;
+use escrow_domain::work::{self, NotFound, Plan, Work};
+use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+/// How many cases: 10 000, or what `PROPTEST_CASES` says.
+pub(crate) fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(10_000)
+}
+
+/// One thing that happens; its numbers choose among what is there.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    kind: u8,
+    part: u8,
+    choice: u8,
+    share: u16,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    (0_u8..40, any::<u8>(), any::<u8>(), 0_u16..=1_000).prop_map(|(kind, part, choice, share)| Step {
+        kind,
+        part,
+        choice,
+        share,
+    })
+}
+
+fn offer() -> impl Strategy<Value = Offer> {
+    let milestone = (1_i64..2_000_000, 0_i64..=1_000, 0_i64..=1_000);
+    let milestones = proptest::collection::vec(milestone, 1..=5);
+    (0_usize..3, milestones, 1_usize..=5, any::<bool>(), 0_u32..20).prop_map(
+        |(kind, milestones, pays, default, days)| {
+            let kind = Kind::ALL[kind];
+            let mut policy = Policy::defaults(kind);
+            if default {
+                policy.dispute_default = DisputeDefault::ReleaseSeller;
+            }
+            policy.auto_release_after = policy.auto_release_after.plus(Period::days(days));
+            let milestones: Vec<_> = milestones
+                .into_iter()
+                .map(|(amount, buyer, seller)| {
+                    (amount, Fee { buyer: minor(amount * buyer / 1_000), seller: minor(amount * seller / 1_000) })
+                })
+                .collect();
+            let pays = (0..u8::try_from(pays.min(milestones.len())).unwrap()).collect();
+            Offer { kind, policy, milestones, pays }
+        },
+    )
+}
+
+/// A run: the deal, and every operation that was committed, to be tried again.
+struct Run {
+    deal: Deal,
+    done: Vec<Attempt>,
+    serial: u32,
+}
+
+fn share(whole: Minor, permille: u16) -> Minor {
+    whole.share(minor(i64::from(permille)), minor(1_000)).unwrap()
+}
+
+fn at<T: Copy>(list: &[T], choice: u8) -> T {
+    list[usize::from(choice) % list.len()]
+}
+
+impl Run {
+    fn milestone(&self, part: u8) -> u8 {
+        part % u8::try_from(self.deal.escrow.milestones.len()).unwrap()
+    }
+
+    fn payment(&self, part: u8) -> u16 {
+        u16::from(part) % u16::try_from(self.deal.escrow.payments.len()).unwrap()
+    }
+
+    fn refund(&self, part: u8) -> Option<u16> {
+        let refunds = u16::try_from(self.deal.escrow.refunds.len()).unwrap();
+        u16::from(part).checked_rem(refunds)
+    }
+
+    fn command(&mut self, role: Role, command: Command) {
+        self.serial += 1;
+        let key = format!("key-{}", self.serial);
+        let operation = Operation::of_person("issuer", role.as_str(), "POST", "/v1/x", &key, b"{}");
+        self.attempt(Attempt { command, actor: actor(role), operation });
+    }
+
+    fn fact(&mut self, fact: Fact) {
+        let operation = name_of(&fact);
+        self.attempt(Attempt { command: Command::Fact(fact), actor: actor(Role::Gateway), operation });
+    }
+
+    /// Decides and commits; whatever was committed as an entry is done by then, and stays done.
+    fn attempt(&mut self, attempt: Attempt) {
+        let before = self.deal.escrow.clone();
+        match decide::decide(&before, &attempt, self.deal.moment()) {
+            Ok(Outcome::Changed(change)) => {
+                if let Some(sub) = &attempt.actor.sub {
+                    let scopes = Scopes { arbiter: true, operator: true, ..Scopes::default() };
+                    let scopes = if sub.as_str().starts_with("usr_buyer") || sub.as_str().starts_with("usr_seller") {
+                        Scopes::default()
+                    } else {
+                        scopes
+                    };
+                    let did = change.escrow.journal.entries.last().unwrap().transition;
+                    let actions = before.actions(&before.standing(&user(sub.as_str()), scopes), self.deal.now);
+                    if let Some(action) = actions.iter().find(|action| action.transition == did) {
+                        assert_eq!(action.refusal, None, "what was done was said to be allowed: {did}");
+                    }
+                }
+                self.deal.commit(*change);
+                if self.deal.escrow.journal.len() > before.journal.len() {
+                    self.done.push(attempt.clone());
+                }
+                self.check(&before, attempt.actor.role);
+                self.deal.escrow.journal.operations.contains(&attempt.operation).then(|| self.replay(&attempt));
+            }
+            Ok(Outcome::AlreadyDone) | Err(Undecided::Refused(_) | Undecided::Misfit(_)) => {}
+            Err(Undecided::Broken(broken)) => panic!("{broken}: {attempt:?} on {before:?}"),
+        }
+    }
+
+    fn replay(&self, attempt: &Attempt) {
+        let again = decide::decide(&self.deal.escrow, attempt, self.deal.moment());
+        match again {
+            Ok(Outcome::AlreadyDone) => {}
+            // A page that is closed may be told so twice, when closing it was promised in between.
+            Ok(Outcome::Changed(change)) => {
+                assert!(matches!(attempt.command, Command::Fact(Fact::Closed { .. })));
+                assert_eq!(change.escrow.journal, self.deal.escrow.journal, "a replay moves nothing");
+                assert_eq!(change.escrow.milestones, self.deal.escrow.milestones, "a replay moves nothing");
+            }
+            Err(why) => panic!("a replay is answered, not refused: {why}"),
+        }
+    }
+
+    fn check(&self, before: &escrow_domain::escrow::Escrow, role: Role) {
+        let after = &self.deal.escrow;
+        for (old, new) in before.milestones.iter().zip(&after.milestones) {
+            assert!(new.money.released >= old.money.released, "what the seller has is never taken back here");
+            let person_or_clock = !matches!(role, Role::Gateway | Role::Operator);
+            if old.stage().is_final() && person_or_clock {
+                assert_eq!(old.money, new.money, "what is final stays for people and the clock");
+            }
+            if new.stage().is_final() {
+                assert!(new.fee_held().unwrap().is_zero(), "no fee is left beside an empty milestone");
+            }
+        }
+        for (number, payment) in (0_u16..).zip(&after.payments) {
+            for (index, capture) in (0_u8..).zip(&payment.captures) {
+                let live = after.refunds.iter().filter(|refund| {
+                    (refund.payment, refund.capture) == (number, index)
+                        && !matches!(refund.status, RefundStatus::Failed | RefundStatus::Replaced)
+                });
+                let live = Minor::sum(live.map(|refund| refund.amount)).unwrap();
+                assert!(live <= capture.amount, "more goes back than was captured");
+            }
+        }
+        if !after.freezes.is_empty() {
+            let left = |escrow: &escrow_domain::escrow::Escrow| {
+                Minor::sum(escrow.milestones.iter().map(|milestone| milestone.money.released)).unwrap()
+            };
+            assert!(before.freezes.is_empty() || left(before) == left(after), "a freeze lets nothing out");
+        }
+    }
+
+    fn people(&mut self, step: Step) {
+        let milestone = Some(self.milestone(step.part));
+        let there = self.deal.escrow.milestones[usize::from(milestone.unwrap())].money;
+        let part = |whole: Minor| {
+            let part = share(whole, step.share);
+            if step.choice % 2 == 0 || part.is_zero() { None } else { Some(part) }
+        };
+        let (held, reason) = (part(there.held), Some("because".to_owned()));
+        let either = at(&[Role::Buyer, Role::Seller, Role::Operator], step.choice);
+        match step.kind {
+            0..=2 => self.command(Role::Seller, Command::Deliver { milestone, note: None }),
+            3..=5 => {
+                let reason = "broken".to_owned();
+                self.command(Role::Buyer, Command::Dispute { milestone, amount: held, reason, evidence: Vec::new() });
+            }
+            6 | 7 => self.command(
+                at(&[Role::Buyer, Role::Operator], step.part / 8),
+                Command::Release { milestone, amount: held, reason },
+            ),
+            8 | 9 => self.command(
+                at(&[Role::Seller, Role::Operator], step.part / 8),
+                Command::Refund { milestone, amount: held, reason },
+            ),
+            10 => self.command(Role::Buyer, Command::RequestChanges { milestone, note: None }),
+            11 => self.command(Role::Buyer, Command::WithdrawDispute { milestone }),
+            12 | 13 => {
+                let to_buyer = share(there.disputed, step.share);
+                self.command(Role::Arbiter, Command::Rule { milestone, to_buyer, reason: "half".to_owned() });
+            }
+            14 => self.command(either, Command::Cancel { reason }),
+            30.. => self.command(Role::Buyer, Command::Cancel { reason }),
+            15 => {
+                let overlay = Command::Freeze { reason: "suspicion".to_owned() };
+                let lift = Command::Unfreeze { reason: "cleared".to_owned() };
+                self.command(Role::Operator, if step.choice % 3 == 0 { overlay } else { lift });
+            }
+            16 | 17 => {
+                let resolution = at(&[Resolution::Done, Resolution::Retry], step.choice);
+                self.command(Role::Operator, Command::Resolve { resolution, reason: "looked".to_owned() });
+            }
+            _ => {
+                let expires_at = self.deal.now.after(Period::hours(24));
+                let mut milestones = vec![self.milestone(step.part)];
+                if step.choice % 3 == 0 && self.milestone(step.choice) != milestones[0] {
+                    milestones.push(self.milestone(step.choice));
+                }
+                self.command(Role::Buyer, Command::AddPayment(new_payment(&milestones, expires_at)));
+            }
+        }
+    }
+
+    fn gateway(&mut self, step: Step) {
+        let payment = self.payment(step.part);
+        match step.kind {
+            19..=21 => {
+                let fact = self.deal.capture_of(payment, &format!("pi_{payment}_{}", step.choice % 12 / 10));
+                self.fact(fact);
+            }
+            22 => self.fact(
+                at(&[0, 1, 2], step.choice)
+                    .eq(&0)
+                    .then_some(Fact::Processing { payment })
+                    .unwrap_or(Fact::Closed { payment }),
+            ),
+            23..=25 => {
+                let Some(refund) = self.refund(step.part) else { return };
+                let outcome = match step.choice % 4 {
+                    0 => RefundOutcome::Pending,
+                    1 => RefundOutcome::Failed("no such account".to_owned()),
+                    _ => RefundOutcome::Succeeded,
+                };
+                self.fact(Fact::Refund { refund, reference: format!("re_{refund}"), outcome });
+            }
+            26 => {
+                let captures = &self.deal.escrow.payments[usize::from(payment)].captures;
+                let Some(capture) = captures.first() else { return };
+                let total = Money { amount: share(capture.amount, step.share), currency: sar() };
+                let capture = capture.id.clone();
+                self.fact(Fact::CaptureRefunded { capture, total });
+            }
+            _ => {
+                let name = at(&["du_1", "du_2"], step.choice);
+                let fact = if step.share % 2 == 0 {
+                    chargeback_opened(name)
+                } else {
+                    chargeback_closed(name, step.part % 4 != 0)
+                };
+                self.fact(fact);
+            }
+        }
+    }
+
+    fn pages(&mut self, step: Step) {
+        let payment = self.payment(step.part);
+        let until = self.deal.escrow.payments[usize::from(payment)].expires_at;
+        let page = format!("cs_{payment}");
+        let outcome = if step.choice % 8 == 0 {
+            decide::checkout_refused(&self.deal.escrow, payment, self.deal.moment())
+        } else {
+            decide::checkout_opened(&self.deal.escrow, payment, &page, "https://pay", until, self.deal.moment())
+        };
+        self.deal.commit_if_changed(outcome.unwrap());
+    }
+
+    /// A worker takes what is due a step further, in any of the ways in which that can end.
+    fn work(&mut self, step: Step) {
+        let due = self.deal.escrow.work(self.deal.now);
+        let Some(next) = due.get(usize::from(step.part).checked_rem(due.len()).unwrap_or(0)).copied() else { return };
+        let now = self.deal.moment();
+        let effect = match next {
+            Work::LookUpRefund(number) => {
+                let outcome = work::still_pending(&self.deal.escrow, number, now).unwrap();
+                self.deal.commit_if_changed(outcome);
+                return;
+            }
+            Work::Effect(effect) => effect,
+        };
+        let plan = self.deal.escrow.plan(&effect, Some(Period::hours(20)), now);
+        if !matches!(plan, Plan::Send | Plan::LookUp) {
+            return;
+        }
+        let token = [step.choice; 16];
+        let claimed = self.deal.escrow.claim(effect.task, token, now).unwrap();
+        self.deal.commit(claimed);
+        let outcome = match (plan, step.choice % 4, effect.task) {
+            (_, 0, _) => return,
+            (Plan::LookUp, _, task) => {
+                match work::after_look_up(&self.deal.escrow, task, token, now).unwrap() {
+                    NotFound::LookAgain(change) | NotFound::SendAgain(change) => self.deal.commit(*change),
+                }
+                return;
+            }
+            (_, 1, Task::Refund(number)) => work::doubt(&self.deal.escrow, number, "nobody can tell", now),
+            (_, _, task) => work::put_off(&self.deal.escrow, task, token, step.choice % 2 == 0, now),
+        };
+        self.deal.commit_if_changed(outcome.unwrap());
+    }
+
+    fn take(&mut self, step: Step) {
+        match step.kind {
+            0..=18 => self.people(step),
+            19..=27 => self.gateway(step),
+            28 => self.pages(step),
+            29 | 33 => self.work(step),
+            30 | 31 => self.people(step),
+            34 | 35 => self.people(Step { kind: 18, ..step }),
+            36 => self.gateway(Step { kind: 26, ..step }),
+            32 => {
+                if let Some(attempt) = self.done.get(usize::from(step.part) % self.done.len().max(1)) {
+                    self.replay(attempt);
+                }
+            }
+            _ => {}
+        }
+        if step.kind >= 37 || step.share % 3 == 0 {
+            let due = self.deal.escrow.due_at().map_or(Period::ZERO, |due| due.since(self.deal.now));
+            let just_before = Period::from_millis(due.as_millis() - 1);
+            let hours = Period::hours(u32::from(step.share));
+            let wait = at(&[Period::ZERO, just_before, due, due, Period::from_millis(1), hours], step.choice);
+            let before = self.deal.escrow.clone();
+            self.deal.wait(wait).tick();
+            self.check(&before, Role::Clock);
+            assert!(!self.deal.tick(), "a tick leaves nothing for another at the same moment");
+        }
+    }
+
+    /// From anywhere: with an operator who answers and a gateway that works, everything comes to its end by itself.
+    fn settle(&mut self) {
+        for _ in 0..400 {
+            if !self.deal.escrow.freezes.is_empty() {
+                self.command(Role::Operator, Command::Unfreeze { reason: "over".to_owned() });
+            }
+            if !self.deal.escrow.reviews.is_empty() {
+                let before = self.deal.escrow.reviews.len();
+                let done = Command::Resolve { resolution: Resolution::Done, reason: "by hand".to_owned() };
+                self.command(Role::Operator, done);
+                assert!(self.deal.escrow.reviews.len() < before, "an operator has a way out: {:#?}", self.deal.escrow);
+            }
+            for due in self.deal.escrow.work(self.deal.now) {
+                match due {
+                    Work::LookUpRefund(refund) => {
+                        self.fact(Fact::Refund {
+                            refund,
+                            reference: format!("re_{refund}"),
+                            outcome: RefundOutcome::Succeeded,
+                        });
+                    }
+                    Work::Effect(effect) => self.carry_out(effect.task),
+                }
+            }
+            match self.deal.escrow.due_at() {
+                None => break,
+                Some(due) => self.deal.now = self.deal.now.max(due),
+            };
+            self.deal.tick();
+        }
+        assert!(self.deal.escrow.is_settled(), "it never ends: {:?}", self.deal.escrow);
+        assert_eq!(self.deal.escrow.due_at(), None);
+        let ledger = self.deal.ledger();
+        assert_eq!(ledger.get("escrow"), None, "nothing is left in the escrow");
+        assert_eq!(ledger.get("refunds:stripe"), None, "nothing is left on its way");
+        assert_eq!(ledger.get("unapplied:stripe"), None, "nothing is left unapplied");
+        let plain = self.deal.escrow.payments.iter().flat_map(|payment| &payment.captures);
+        if plain.clone().all(|capture| capture.unasked.is_zero()) {
+            let mut earned = Minor::ZERO;
+            for milestone in &self.deal.escrow.milestones {
+                for fee in [milestone.fee.buyer, milestone.fee.seller] {
+                    earned =
+                        earned.plus(fees::taken(fee, milestone.money.released, milestone.amount).unwrap()).unwrap();
+                }
+            }
+            assert_eq!(ledger.get("fees").copied().unwrap_or(0), -earned.units(), "the fee is exactly the fee");
+        }
+    }
+
+    fn carry_out(&mut self, task: Task) {
+        match task {
+            Task::ClosePayment(payment) => self.fact(Fact::Closed { payment }),
+            Task::Refund(refund) => {
+                let effect = self.deal.escrow.effect(task).unwrap();
+                if matches!(effect.progress, Progress::InDoubt(_)) || self.deal.escrow.is_stopped() {
+                    return;
+                }
+                self.fact(Fact::Refund {
+                    refund,
+                    reference: format!("re_{refund}"),
+                    outcome: RefundOutcome::Succeeded,
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn whatever_happens_the_money_adds_up_and_everything_can_end() {
+    let config =
+        ProptestConfig { failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::with_cases(cases()) };
+    let happened = RefCell::new(BTreeMap::<Transition, u32>::new());
+    let sequences = (offer(), 0_u8..8, proptest::collection::vec(step(), 1..40));
+    let outcome = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha)).run(
+        &sequences,
+        |(offer, paid, steps)| {
+            let mut run = Run { deal: Deal::created(&offer), done: Vec::new(), serial: 0 };
+            if paid > 0 {
+                run.deal.page_opened().paid();
+            }
+            for step in steps {
+                run.take(step);
+            }
+            for attempt in &run.done {
+                run.replay(attempt);
+            }
+            run.settle();
+            for entry in &run.deal.escrow.journal.entries {
+                *happened.borrow_mut().entry(entry.transition).or_default() += 1;
+            }
+            Ok(())
+        },
+    );
+    if let Err(failure) = outcome {
+        panic!("{failure}");
+    }
+    // A run in which something never happened proves nothing about it.
+    let happened = happened.into_inner();
+    for transition in Transition::ALL.iter().filter(|transition| !NOT_YET.contains(transition)) {
+        let times = happened.get(transition).copied().unwrap_or(0);
+        assert!(times >= cases() / 200, "{transition} happened only {times} times: {happened:#?}");
+    }
+}

@@ -5,7 +5,7 @@ use super::delivery::start_inspection;
 use super::draft::{Draft, Moment};
 use super::moves::gateway_of;
 use super::{Outcome, overlays, unasked};
-use crate::command::{Attempt, Fact, RefundOutcome};
+use crate::command::{Attempt, Command, Fact, RefundOutcome};
 use crate::effect::Task;
 use crate::escrow::{Escrow, ReviewCause};
 use crate::id::{GatewayName, Operation};
@@ -64,6 +64,22 @@ pub(super) fn apply(escrow: &Escrow, fact: &Fact, attempt: &Attempt, now: Moment
         }
     }
     Ok(Outcome::Changed(Box::new(draft.finish()?)))
+}
+
+/// An attempt whose operation is in the journal: nothing is booked again. Only that a page is closed may be told once more after its
+/// address arrived late and closing it was promised: then the promise is kept.
+pub(super) fn known(escrow: &Escrow, attempt: &Attempt, now: Moment) -> Result<Outcome, Undecided> {
+    let Command::Fact(Fact::Closed { payment: number }) = &attempt.command else { return Ok(Outcome::AlreadyDone) };
+    if escrow.effect(Task::ClosePayment(*number)).is_none() {
+        return Ok(Outcome::AlreadyDone);
+    }
+    let mut draft = quiet_draft(escrow, now);
+    draft.done_with(Task::ClosePayment(*number));
+    let payment = known_payment(&mut draft, *number)?;
+    if payment.status == PaymentStatus::Closing {
+        payment.status = PaymentStatus::Closed;
+    }
+    quietly(draft)
 }
 
 fn quietly(draft: Draft) -> Result<Outcome, Undecided> {

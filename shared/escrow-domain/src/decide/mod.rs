@@ -49,7 +49,7 @@ pub fn decide(escrow: &Escrow, attempt: &Attempt, now: Moment) -> Result<Outcome
         return tick::tick(escrow, now);
     }
     match escrow.journal.seen(&attempt.operation) {
-        Seen::Before(_) => return Ok(Outcome::AlreadyDone),
+        Seen::Before(_) => return facts::known(escrow, attempt, now),
         Seen::Otherwise => return Err(Refusal::KeyReused.into()),
         Seen::New => {}
     }
