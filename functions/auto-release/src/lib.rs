@@ -7,19 +7,19 @@
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use escrow_domain::command::{Attempt, Command};
 use escrow_domain::decide::{Change, Outcome, decide};
-use escrow_domain::id::UserId;
 use escrow_domain::escrow::Escrow;
 use escrow_domain::id::Operation;
+use escrow_domain::id::UserId;
 use escrow_domain::journal::Actor;
 use escrow_domain::refusal::Undecided;
 use escrow_domain::time::Timestamp;
 use escrow_http::app::App;
 use escrow_http::line::Line;
 use escrow_http::metrics::Measure;
+use escrow_store::group::{Ended, Planned};
 use escrow_store::keys::{DUE_SHARDS, Key, KeyKind};
 use escrow_store::lists::{DueEntry, Loaded};
 use escrow_store::postpone::Seen;
-use escrow_store::group::{Ended, Planned};
 use escrow_store::{ChangeError, Start, StoreError};
 use std::collections::BTreeMap;
 
@@ -124,10 +124,7 @@ struct Waiting {
 async fn commit_group(app: &App, group: Vec<Waiting>, swept: &mut Swept, line: &Line) -> Result<(), StoreError> {
     let planned: Vec<Planned> = group
         .iter()
-        .map(|waiting| Planned {
-            was: waiting.change.escrow.version.saturating_sub(1),
-            change: waiting.change.clone(),
-        })
+        .map(|waiting| Planned { was: waiting.change.escrow.version.saturating_sub(1), change: waiting.change.clone() })
         .collect();
     for (waiting, ended) in group.into_iter().zip(app.store.commit_group(&planned).await) {
         match ended {

@@ -162,7 +162,12 @@ impl Resolve {
         let resolution = match self.resolution.as_str() {
             "done" => Resolution::Done,
             "retry" => Resolution::Retry,
-            _ => return Err(invalid("/resolution", "done (the buyer has the money) or retry (they do not: send it again)")),
+            _ => {
+                return Err(invalid(
+                    "/resolution",
+                    "done (the buyer has the money) or retry (they do not: send it again)",
+                ));
+            }
         };
         Ok(Command::Resolve { resolution, reason: words(self.reason, LONGEST_NOTE, "/reason")? })
     }

@@ -65,8 +65,7 @@ async fn put_new(
     let role = if order.buyer()? == caller.sub { Role::Buyer } else { Role::Platform };
     let now = app.moment();
     let new = order.read(id, caller, &app.config, gateway, now.at)?;
-    let change = create(&new, Actor::person(role, caller.sub.clone()), operation, now)
-        .map_err(Problem::internal)?;
+    let change = create(&new, Actor::person(role, caller.sub.clone()), operation, now).map_err(Problem::internal)?;
     match app.store.commit(0, &change.escrow).await? {
         Outcome::Applied => Ok((change.escrow, false)),
         Outcome::Moved(stands) if stands.journal.seen(&operation) == Seen::Before(0) => Ok((*stands, true)),
@@ -95,7 +94,11 @@ async fn add_payment(app: &App, gateways: &Gateways, incoming: &Incoming, caller
             gateway
                 .check_amount(loaded.totals().map_err(Problem::internal)?.charged.of(loaded.terms.currency))
                 .map_err(|unsupported| Problem::new(Code::AmountNotSupported, unsupported.to_string()))?;
-            let role = if standing.roles.contains(&Role::Platform) && !standing.is_party { Role::Platform } else { Role::Buyer };
+            let role = if standing.roles.contains(&Role::Platform) && !standing.is_party {
+                Role::Platform
+            } else {
+                Role::Buyer
+            };
             let attempt = Attempt {
                 command: Command::AddPayment(payment),
                 actor: Actor::person(role, caller.sub.clone()),

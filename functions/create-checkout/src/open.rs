@@ -20,7 +20,7 @@ use escrow_store::Start;
 /// # Errors
 /// 503 `gateway_unavailable` if the gateway cannot be asked or its answer is in doubt: the same request later carries on. 422 if the
 /// gateway refuses to open the page at all.
-pub async fn open(app: &App, gateway: &dyn Gateway, line: &Line, escrow: Escrow, number: u16) -> Answer<Escrow> {
+pub(crate) async fn open(app: &App, gateway: &dyn Gateway, line: &Line, escrow: Escrow, number: u16) -> Answer<Escrow> {
     let Some(payment) = escrow.payments.get(usize::from(number)) else {
         return Err(Problem::internal("a payment that was just stored is not there"));
     };
@@ -41,7 +41,8 @@ pub async fn open(app: &App, gateway: &dyn Gateway, line: &Line, escrow: Escrow,
         Err(CallError::Refused { code, message, .. }) => {
             app.metrics.record(Measure::Payment(gateway.name(), PaymentOutcome::Refused), app.clock.now());
             store(app, line, escrow, |escrow, now| checkout_refused(escrow, number, now)).await?;
-            let detail = "The gateway refuses to open a payment page for this. Nothing is charged, and the escrow expires.";
+            let detail =
+                "The gateway refuses to open a payment page for this. Nothing is charged, and the escrow expires.";
             Err(Problem::new(Code::GatewayRefused, detail).inside(format!("{code}: {message}")))
         }
         Err(failed @ CallError::ServerError { .. }) => {
@@ -54,7 +55,8 @@ pub async fn open(app: &App, gateway: &dyn Gateway, line: &Line, escrow: Escrow,
 }
 
 fn ask(escrow: &Escrow, payment: &Payment, id: PaymentId) -> Answer<OpenCheckout> {
-    let request = payment.request.as_ref().ok_or_else(|| Problem::internal("a payment that is opening has no request"))?;
+    let request =
+        payment.request.as_ref().ok_or_else(|| Problem::internal("a payment that is opening has no request"))?;
     Ok(OpenCheckout {
         escrow: escrow.id,
         payment: id,

@@ -33,11 +33,11 @@ const LONGEST_URL: usize = 1_000;
 /// What a caller sends to `POST /v1/checkouts`. Prices that can be computed here are no part of it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Order {
+pub(crate) struct Order {
     kind: String,
     subject: SubjectField,
     /// Who pays: the caller, unless the caller is the platform.
-    pub buyer: String,
+    pub(crate) buyer: String,
     seller: String,
     currency: String,
     amount: Option<AmountField>,
@@ -84,10 +84,10 @@ struct PolicyField {
 /// A further attempt to pay: the body of `POST /v1/escrows/{id}/checkouts`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Attempt {
+pub(crate) struct Attempt {
     milestones: Option<Vec<String>>,
     /// At which gateway.
-    pub gateway: String,
+    pub(crate) gateway: String,
     method: Option<String>,
     success_url: Option<String>,
     cancel_url: Option<String>,
@@ -98,7 +98,7 @@ impl Order {
     ///
     /// # Errors
     /// 400 if it is no user's id.
-    pub fn buyer(&self) -> Answer<UserId> {
+    pub(crate) fn buyer(&self) -> Answer<UserId> {
         word(&self.buyer, "/buyer", "a user's id: 1 to 128 of A-Z a-z 0-9 . _ : @ | -")
     }
 
@@ -106,7 +106,7 @@ impl Order {
     ///
     /// # Errors
     /// 400 if there is no gateway of that name, or none is named; 422 for a wallet, which comes later.
-    pub fn gateway(&self) -> Answer<GatewayName> {
+    pub(crate) fn gateway(&self) -> Answer<GatewayName> {
         match (self.gateway.as_deref(), self.funding.as_deref()) {
             (Some(name), None) => gateway_name(name),
             (None, Some("wallet")) => Err(not_yet("/funding", "Paying from a wallet")),
@@ -120,7 +120,14 @@ impl Order {
     ///
     /// # Errors
     /// The first field that cannot be accepted, each with its own code.
-    pub fn read(self, id: EscrowId, caller: &Caller, config: &Config, gateway: &dyn Gateway, now: Timestamp) -> Answer<NewEscrow> {
+    pub(crate) fn read(
+        self,
+        id: EscrowId,
+        caller: &Caller,
+        config: &Config,
+        gateway: &dyn Gateway,
+        now: Timestamp,
+    ) -> Answer<NewEscrow> {
         let kind: Kind = word(&self.kind, "/kind", "product, service or project")?;
         let (buyer, seller) = (self.buyer()?, word(&self.seller, "/seller", "a user's id")?);
         check_buyer(&buyer, &seller, caller)?;
@@ -140,13 +147,14 @@ impl Order {
         if let Some(named) = &self.quote
             && *named != quote.id()
         {
-            let detail = "The price is no longer the quoted one. Ask GET /v1/quote again, and show the buyer the new price.";
+            let detail =
+                "The price is no longer the quoted one. Ask GET /v1/quote again, and show the buyer the new price.";
             return Err(Problem::input(Code::QuoteChanged, "/quote", detail));
         }
         let charged = quote.charged.of(currency);
-        gateway.check_amount(charged).map_err(|unsupported| {
-            Problem::input(Code::AmountNotSupported, "/amount", unsupported.to_string())
-        })?;
+        gateway
+            .check_amount(charged)
+            .map_err(|unsupported| Problem::input(Code::AmountNotSupported, "/amount", unsupported.to_string()))?;
         let policy = self.policy.unwrap_or_default().read(kind)?;
         policy.check(gateway.capabilities().hold).map_err(|broken| {
             Problem::input(Code::PolicyInvalid, format!("/policy/{}", broken.field), broken.problem.to_owned())
@@ -161,7 +169,8 @@ impl Order {
         };
         let expires_at = now.after(policy.checkout_expires_after);
         let fee = spread_one(&quote, amount)?;
-        let terms = Terms { kind, subject, buyer, seller, currency, policy, fee_payer: payer, metadata, created_at: now };
+        let terms =
+            Terms { kind, subject, buyer, seller, currency, policy, fee_payer: payer, metadata, created_at: now };
         let payment =
             NewPayment { source: Source::Gateway(gateway.name()), method, milestones: vec![0], request, expires_at };
         Ok(NewEscrow { id, terms, milestones: vec![(title, amount.amount, fee)], payment })
@@ -189,7 +198,7 @@ impl Attempt {
     ///
     /// # Errors
     /// The first field that cannot be accepted, each with its own code.
-    pub fn read(
+    pub(crate) fn read(
         self,
         escrow: &escrow_domain::escrow::Escrow,
         config: &Config,
@@ -244,7 +253,11 @@ fn check_buyer(buyer: &UserId, seller: &UserId, caller: &Caller) -> Answer<()> {
 
 fn find_currency(code: &str, config: &Config) -> Answer<Currency> {
     config.currencies.find(code).ok_or_else(|| {
-        Problem::input(Code::CurrencyUnknown, "/currency", "a code of ISO 4217 in capitals, such as \"SAR\", or a registered coin")
+        Problem::input(
+            Code::CurrencyUnknown,
+            "/currency",
+            "a code of ISO 4217 in capitals, such as \"SAR\", or a registered coin",
+        )
     })
 }
 
@@ -252,7 +265,7 @@ fn find_currency(code: &str, config: &Config) -> Answer<Currency> {
 ///
 /// # Errors
 /// 400 `gateway_unknown`.
-pub fn gateway_name(name: &str) -> Answer<GatewayName> {
+pub(crate) fn gateway_name(name: &str) -> Answer<GatewayName> {
     name.parse().map_err(|_| {
         let known: Vec<&str> = GatewayName::ALL.iter().map(|name| name.as_str()).collect();
         Problem::input(Code::GatewayUnknown, "/gateway", format!("one of {}", known.join(", ")))
@@ -265,7 +278,8 @@ fn read_method(name: Option<&str>, gateway: &dyn Gateway, currency: Currency) ->
     if gateway.capabilities().offers(Some(method), currency) {
         Ok(Some(method))
     } else {
-        let detail = format!("{} does not offer {method} for {currency}; leave it out to let the page choose", gateway.name());
+        let detail =
+            format!("{} does not offer {method} for {currency}; leave it out to let the page choose", gateway.name());
         Err(Problem::input(Code::BodyInvalid, "/method", detail))
     }
 }
@@ -275,12 +289,16 @@ fn return_url(given: Option<String>, default: Option<&String>, pointer: &'static
     let Some(url) = given.or_else(|| default.cloned()) else {
         return Err(invalid(pointer, "say where the buyer goes afterwards: this deployment has no default"));
     };
-    let local = ["http://localhost", "http://127.0.0.1"].iter().any(|start| {
-        url.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/', '?']))
-    });
+    let local = ["http://localhost", "http://127.0.0.1"]
+        .iter()
+        .any(|start| url.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/', '?'])));
     let remote = url.strip_prefix("https://").is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
     let plain = url.len() <= LONGEST_URL && url.bytes().all(|byte| byte.is_ascii_graphic());
-    if plain && (local || remote) { Ok(url) } else { Err(invalid(pointer, "an https address of at most 1000 characters")) }
+    if plain && (local || remote) {
+        Ok(url)
+    } else {
+        Err(invalid(pointer, "an https address of at most 1000 characters"))
+    }
 }
 
 fn check_metadata(metadata: BTreeMap<String, String>) -> Answer<BTreeMap<String, String>> {
@@ -309,10 +327,15 @@ impl PolicyField {
         let defaults = Policy::defaults(kind);
         let period = |given: Option<String>, default: Period, field: &'static str| match given {
             None => Ok(default),
-            Some(text) => Period::from_str(&text).map_err(|_| invalid(field, "an ISO 8601 duration of weeks, days, hours, minutes and seconds")),
+            Some(text) => Period::from_str(&text)
+                .map_err(|_| invalid(field, "an ISO 8601 duration of weeks, days, hours, minutes and seconds")),
         };
         Ok(Policy {
-            auto_release_after: period(self.auto_release_after, defaults.auto_release_after, "/policy/auto_release_after")?,
+            auto_release_after: period(
+                self.auto_release_after,
+                defaults.auto_release_after,
+                "/policy/auto_release_after",
+            )?,
             deliver_within: period(self.deliver_within, defaults.deliver_within, "/policy/deliver_within")?,
             dispute_window: period(self.dispute_window, defaults.dispute_window, "/policy/dispute_window")?,
             cancel_window: period(self.cancel_window, defaults.cancel_window, "/policy/cancel_window")?,
@@ -321,7 +344,11 @@ impl PolicyField {
                 defaults.checkout_expires_after,
                 "/policy/checkout_expires_after",
             )?,
-            dispute_rule_within: period(self.dispute_rule_within, defaults.dispute_rule_within, "/policy/dispute_rule_within")?,
+            dispute_rule_within: period(
+                self.dispute_rule_within,
+                defaults.dispute_rule_within,
+                "/policy/dispute_rule_within",
+            )?,
             dispute_default: match self.dispute_default {
                 None => defaults.dispute_default,
                 Some(text) => DisputeDefault::from_str(&text)

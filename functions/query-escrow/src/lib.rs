@@ -72,9 +72,8 @@ async fn payment(app: &App, incoming: &Incoming, caller: &Caller) -> Answer<Repl
     let id: PaymentId = incoming.parameter("id", "payment")?;
     // Whoever may not see the escrow hears the same as about a payment that does not exist.
     let found = load(app, incoming, caller, id.escrow).await;
-    let (escrow, _standing) = found.map_err(|problem| {
-        if problem.code() == Code::NotFound { Problem::not_found("payment") } else { problem }
-    })?;
+    let (escrow, _standing) = found
+        .map_err(|problem| if problem.code() == Code::NotFound { Problem::not_found("payment") } else { problem })?;
     let view = views::payment(&escrow, id.number).ok_or_else(|| Problem::not_found("payment"))?;
     Ok(Reply::ok(&view).version(escrow.version))
 }
@@ -84,7 +83,11 @@ fn quote(app: &App, incoming: &Incoming) -> Answer<Reply> {
     let kind: Kind = query.required("kind", "product, service or project")?;
     let code: String = query.required("currency", "a code of ISO 4217, such as SAR, or a registered coin")?;
     let currency = app.config.currencies.find(&code).ok_or_else(|| {
-        Problem::input(Code::CurrencyUnknown, "?currency", "a code of ISO 4217 in capitals, such as SAR, or a registered coin")
+        Problem::input(
+            Code::CurrencyUnknown,
+            "?currency",
+            "a code of ISO 4217 in capitals, such as SAR, or a registered coin",
+        )
     })?;
     let text: String = query.required("amount", "a decimal such as 150.00")?;
     let invalid = |detail: String| Problem::input(Code::AmountInvalid, "?amount", detail);

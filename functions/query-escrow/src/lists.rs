@@ -20,7 +20,16 @@ use escrow_store::lists::{List, ListError, Listed, Loaded};
 const MOST_PAGES: usize = 5;
 /// Every status that an escrow can show.
 const STATUSES: [&str; 11] = [
-    "pending", "held", "delivered", "disputed", "released", "refunding", "refunded", "split", "cancelled", "expired",
+    "pending",
+    "held",
+    "delivered",
+    "disputed",
+    "released",
+    "refunding",
+    "refunded",
+    "split",
+    "cancelled",
+    "expired",
     "review",
 ];
 
@@ -70,10 +79,8 @@ pub(super) async fn payments(app: &App, incoming: &Incoming, caller: &Caller) ->
     let (escrows, next) = read(app, &List::Subject(subject), &page, shown).await?;
     // An escrow's attempts to pay stay together, the newest first.
     let numbers = |escrow: &Escrow| (0_u16..).take(escrow.payments.len()).collect::<Vec<_>>().into_iter().rev();
-    let data = escrows
-        .iter()
-        .flat_map(|escrow| numbers(escrow).filter_map(|number| views::payment(escrow, number)))
-        .collect();
+    let data =
+        escrows.iter().flat_map(|escrow| numbers(escrow).filter_map(|number| views::payment(escrow, number))).collect();
     Ok(Reply::ok(&page.listed(data, next.as_deref())))
 }
 

@@ -37,7 +37,8 @@ pub async fn handle(app: &App, gateways: &Gateways, incoming: Incoming) -> Answe
     let notice = gateway.read_webhook(incoming.headers(), body, now).map_err(|refused| {
         app.metrics.record(Measure::WebhookRefused(name, refused.code()), now);
         // One code for all: a forger learns nothing, the log line has the reason.
-        Problem::new(Code::SignatureInvalid, "The notice is not signed as it must be, or cannot be read.").inside(refused)
+        Problem::new(Code::SignatureInvalid, "The notice is not signed as it must be, or cannot be read.")
+            .inside(refused)
     })?;
     incoming.line().event_type(notice.kind.clone());
     app.metrics.record(Measure::WebhookLatency(name, now.since(notice.created)), now);
@@ -97,7 +98,13 @@ fn record(app: &App, gateway: GatewayName, changed: &Changed, is_payment: bool) 
 }
 
 /// Keeps the event for a later try or an operator. Only then may the gateway forget it.
-async fn park(app: &App, gateway: GatewayName, notice: &Notice, incoming: &Incoming, why: String) -> Answer<&'static str> {
+async fn park(
+    app: &App,
+    gateway: GatewayName,
+    notice: &Notice,
+    incoming: &Incoming,
+    why: String,
+) -> Answer<&'static str> {
     let now = app.clock.now();
     incoming.line().failure(format!("parked: {why}"));
     app.metrics.record(Measure::Parked(gateway), now);

@@ -38,11 +38,14 @@ pub(super) async fn send(
     let reference = payment.and_then(|payment| payment.reference.clone());
     let reference = reference.ok_or(Unsettled::Broken("a page to close that has no name"))?;
     let id = PaymentId { escrow: escrow.id, number };
-    let answer = match gateway.close_payment(&reference, &format!("close-{id}"), Deadline::within(Deadline::LONGEST)).await {
-        // It cannot be closed, for example because it was paid: its standing tells.
-        Err(CallError::Refused { .. }) => gateway.look_up_payment(&reference, Deadline::within(Deadline::LONGEST)).await,
-        other => other,
-    };
+    let answer =
+        match gateway.close_payment(&reference, &format!("close-{id}"), Deadline::within(Deadline::LONGEST)).await {
+            // It cannot be closed, for example because it was paid: its standing tells.
+            Err(CallError::Refused { .. }) => {
+                gateway.look_up_payment(&reference, Deadline::within(Deadline::LONGEST)).await
+            }
+            other => other,
+        };
     match answer {
         Ok(PaymentStanding::Closed) => {
             let operation = Operation::of_gateway(gateway.name(), &reference, "closed");

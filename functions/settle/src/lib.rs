@@ -7,8 +7,8 @@ mod close;
 mod refund;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
-use escrow_domain::decide::{Outcome, decide};
 use escrow_domain::command::{Attempt, Command, Fact};
+use escrow_domain::decide::{Outcome, decide};
 use escrow_domain::effect::Task;
 use escrow_domain::escrow::Escrow;
 use escrow_domain::id::{EscrowId, Operation};

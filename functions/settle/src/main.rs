@@ -1,5 +1,8 @@
 //! Wires the function `settle` to Lambda.
 
+// The future of one message holds those of every gateway call that it may make: deeper than the compiler expects.
+#![recursion_limit = "256"]
+
 use escrow_gateways::Gateways;
 use escrow_http::app::App;
 use escrow_http::serve::run_events;

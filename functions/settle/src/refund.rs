@@ -8,8 +8,8 @@ use escrow_domain::effect::{Effect, Task};
 use escrow_domain::escrow::Escrow;
 use escrow_domain::id::{GatewayName, Operation, RefundId};
 use escrow_domain::work::{KeyLife, NotFound, Plan, after_look_up, doubt, put_off, still_pending};
-use escrow_gateways::{CallError, Deadline, Gateway, Gateways, RefundAsk, RefundStanding, RefundState};
 use escrow_gateways::capabilities::RefundLookUp;
+use escrow_gateways::{CallError, Deadline, Gateway, Gateways, RefundAsk, RefundStanding, RefundState};
 use escrow_http::app::App;
 use escrow_http::metrics::Measure;
 use std::time::Duration;
@@ -70,7 +70,9 @@ async fn request(
         Err(CallError::Refused { code, message, .. }) if Escrow::refusal_is_final(&claim, app.clock.now()) => {
             let operation = Operation::of_gateway(gateway.name(), &key, "refused");
             let outcome = RefundOutcome::Failed(format!("{code}: {message}"));
-            Ok(book(app, escrow, Fact::Refund { refund: number, reference: key, outcome }, operation).await?.into_escrow())
+            Ok(book(app, escrow, Fact::Refund { refund: number, reference: key, outcome }, operation)
+                .await?
+                .into_escrow())
         }
         // A twin of this request may be alive: its end is found out by looking.
         Err(refused @ CallError::Refused { .. }) => later(app, escrow, task, token, true, &refused).await,
@@ -110,7 +112,11 @@ async fn look_up(
             .await?;
             let now = app.clock.now();
             let may_send = escrow.claimed_by(task, token).is_some_and(|(_, claim)| now < claim.lease_until);
-            if may_send && !escrow.is_stopped() { request(app, gateway, escrow, number, token).await } else { Ok(escrow) }
+            if may_send && !escrow.is_stopped() {
+                request(app, gateway, escrow, number, token).await
+            } else {
+                Ok(escrow)
+            }
         }
         Err(error) => later(app, escrow, task, token, true, &error).await,
     }
@@ -130,7 +136,9 @@ pub(super) async fn look_up_pending(
         Ok(Some(standing)) if standing.state != RefundState::Pending => {
             answered(app, gateway.name(), escrow, number, standing).await
         }
-        Ok(Some(_) | None) | Err(_) => Ok(note(app, escrow, |escrow| still_pending(escrow, number, app.moment())).await?),
+        Ok(Some(_) | None) | Err(_) => {
+            Ok(note(app, escrow, |escrow| still_pending(escrow, number, app.moment())).await?)
+        }
     }
 }
 

@@ -52,7 +52,9 @@ async fn statement(app: &App, incoming: &Incoming, owner: &UserId) -> Answer<Rep
 /// The unit of the statement: the named one, or that of the owner's only wallet. `None` where there is no wallet at all.
 async fn currency(app: &App, query: &Query, owner: &UserId) -> Answer<Option<Currency>> {
     if let Some(code) = query.get("currency") {
-        let unknown = || Problem::input(Code::CurrencyUnknown, "?currency", "a code of ISO 4217 in capitals, or a registered coin");
+        let unknown = || {
+            Problem::input(Code::CurrencyUnknown, "?currency", "a code of ISO 4217 in capitals, or a registered coin")
+        };
         return app.config.currencies.find(code).map(Some).ok_or_else(unknown);
     }
     match app.store.wallets(owner).await?.as_slice() {
