@@ -73,7 +73,8 @@ impl HttpClient {
     /// Sends a request, once, and reads the whole answer, whatever its status.
     ///
     /// # Errors
-    /// [`CallError::NotSent`] if no byte of it left, [`CallError::InDoubt`] if that cannot be proved.
+    /// [`CallError::NotSent`] if no byte of it left, [`CallError::InDoubt`] if that cannot be proved: also when the deadline passes,
+    /// because from outside a handshake that hangs cannot be told from an answer that does not come.
     pub async fn send(&self, request: Request<Full<Bytes>>, deadline: Deadline) -> Result<Answer, CallError> {
         if deadline.is_over() {
             return Err(CallError::NotSent("the deadline was over before the request was sent".to_owned()));

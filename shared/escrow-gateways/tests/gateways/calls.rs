@@ -105,6 +105,27 @@ async fn nothing_is_sent_without_a_connection_or_after_the_deadline() {
     assert_eq!(server.received().len(), 0);
 }
 
+/// A server that does not speak TLS: the handshake fails, and nothing of the request, least of all the key, has left.
+#[tokio::test]
+async fn without_tls_nothing_is_sent_to_an_https_address() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("https://{}", listener.local_addr().unwrap());
+    let seen = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut hello = [0; 4096];
+        let count = stream.read(&mut hello).unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").unwrap();
+        hello[..count].to_vec()
+    });
+    let all = gateways(&base, KEY, SECRET);
+    let outcome = all.get(GatewayName::Stripe).unwrap().refund(&refund(), "eff_1", soon()).await;
+    assert_eq!(name(&outcome.unwrap_err()), "not sent");
+    let seen = seen.join().unwrap();
+    // 22 is a TLS handshake record.
+    assert_eq!(seen.first(), Some(&22));
+    assert!(!seen.windows(KEY.len()).any(|window| window == KEY.as_bytes()));
+}
+
 #[tokio::test]
 async fn what_stripe_cannot_be_asked_for_is_refused_here() {
     let server = Server::start(vec![]).await;
