@@ -9,6 +9,7 @@ use escrow_domain::currency::Currency;
 use escrow_domain::decide::Change;
 use escrow_domain::escrow::Escrow;
 use escrow_domain::id::UserId;
+use escrow_domain::wallet::Credit;
 use std::collections::{BTreeSet, VecDeque};
 
 /// The most escrows of one transaction. With their seller's wallet and a line each they stay below DynamoDB's hundred items.
@@ -110,7 +111,7 @@ impl Store {
 
     /// `None` if only wallets had moved, which are up to date now.
     async fn attempt_once(&self, group: &[&Planned], wallets: &mut Wallets) -> Result<Option<Attempt>, StoreError> {
-        let credits = group.iter().flat_map(|planned| &planned.change.credits);
+        let credits: Vec<&Credit> = group.iter().flat_map(|planned| &planned.change.credits).collect();
         let credited = wallets.credited(self, credits).await?;
         let escrows = group.iter().map(|planned| Member::Escrow { was: planned.was, now: &planned.change.escrow });
         let members: Vec<Member<'_>> = escrows.chain(credited.members()).collect();
