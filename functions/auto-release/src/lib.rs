@@ -77,8 +77,7 @@ pub async fn sweep(app: &App, line: &Line) -> Result<Swept, StoreError> {
 
 /// Loads a chunk of what is due and deals with each.
 async fn visit(app: &App, entries: &[DueEntry], swept: &mut Swept, line: &Line) -> Result<(), StoreError> {
-    let is_escrow = |entry: &&DueEntry| matches!(entry.key.kind(), KeyKind::Escrow(_));
-    let keys: Vec<Key> = entries.iter().filter(is_escrow).map(|entry| entry.key.clone()).collect();
+    let (keys, others) = keys_of(entries);
     let mut paying: BTreeMap<UserId, Vec<Waiting>> = BTreeMap::new();
     let mut single: Vec<Waiting> = Vec::new();
     for loaded in app.store.load(&keys).await? {
@@ -101,7 +100,6 @@ async fn visit(app: &App, entries: &[DueEntry], swept: &mut Swept, line: &Line) 
     for group in paying.into_values() {
         commit_group(app, group, swept, line).await?;
     }
-    let others: Vec<Key> = entries.iter().filter(|entry| !is_escrow(entry)).map(|entry| entry.key.clone()).collect();
     for parked in app.store.parked(&others).await? {
         let why = match &parked.event {
             Ok(Some(event)) => event.why.clone(),
@@ -111,6 +109,14 @@ async fn visit(app: &App, entries: &[DueEntry], swept: &mut Swept, line: &Line) 
         put_off(app, &parked.key, &parked.seen, &why, swept, line).await?;
     }
     Ok(())
+}
+
+/// The escrows among what is due, and the rest.
+fn keys_of(entries: &[DueEntry]) -> (Vec<Key>, Vec<Key>) {
+    let (escrows, others): (Vec<&DueEntry>, Vec<&DueEntry>) =
+        entries.iter().partition(|entry| matches!(entry.key.kind(), KeyKind::Escrow(_)));
+    let keys = |entries: Vec<&DueEntry>| entries.into_iter().map(|entry| entry.key.clone()).collect();
+    (keys(escrows), keys(others))
 }
 
 /// A decided change that waits for its commit.
