@@ -51,7 +51,9 @@ mod tests {
             field.read("/amount", sar).map(|money| money.to_string()).map_err(|problem| problem.code().as_str())
         };
         assert_eq!(read(json!("150.5")), Ok("150.50".to_owned()));
-        for bad in [json!(150), json!(150.5), json!("1e3"), json!("-5"), json!("0"), json!(null), json!(["1"]), json!("1.234")] {
+        for bad in
+            [json!(150), json!(150.5), json!("1e3"), json!("-5"), json!("0"), json!(null), json!(["1"]), json!("1.234")]
+        {
             assert_eq!(read(bad.clone()), Err("amount_invalid"), "{bad}");
         }
     }

@@ -5,11 +5,14 @@ use crate::auth::{Authenticator, Issuer};
 use crate::aws::Aws;
 use crate::clock::Clock;
 use crate::config::{AwsSettings, Config, ConfigError, KeySource, Variables};
+use crate::line::Line;
 use crate::metrics::Metrics;
 use crate::outgoing::Outgoing;
 use crate::telemetry::Format;
 use crate::wake::Wake;
 use crate::{secrets, telemetry};
+use escrow_domain::decide::Moment;
+use escrow_domain::escrow::Escrow;
 use escrow_store::Store;
 
 /// The parts of the system that a handler speaks with.
@@ -79,6 +82,19 @@ impl App {
             config,
             metrics: if in_lambda { Metrics::to_cloudwatch() } else { Metrics::nowhere() },
         })
+    }
+
+    /// Now, by the one clock, in this deployment's epoch.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        Moment { at: self.clock.now(), epoch: self.config.epoch }
+    }
+
+    /// Wakes `settle` if something can be done for this escrow at a gateway now.
+    pub async fn wake_for(&self, escrow: &Escrow, line: &Line) {
+        if escrow.wants_work(self.clock.now()) {
+            self.wake.escrow(escrow.id, line).await;
+        }
     }
 }
 

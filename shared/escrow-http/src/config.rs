@@ -9,7 +9,6 @@
 //! | `HOLDFAST_FEE_BASIS_POINTS` | no | the platform's fee in hundredths of a percent, 0 to 10000 | `1000` (10 %) |
 //! | `HOLDFAST_FEE_PAYER` | no | `buyer`, `seller` or `split`, where a checkout says nothing | `seller` |
 //! | `HOLDFAST_COINS` | no | the platform's own units, `CODE:digits` with commas between: `COIN:0,GEM:2` | only ISO 4217 |
-//! | `HOLDFAST_DUE_SHARDS` | no | partitions of the index of deadlines, 1 to 256; may grow, must never shrink | `8` |
 //! | `HOLDFAST_EPOCH` | no | raised by one after a restore from backup | `1` |
 //! | `HOLDFAST_SUCCESS_URL`, `HOLDFAST_CANCEL_URL` | no | where a payment page sends the buyer, where a checkout says nothing | a checkout must say |
 //! | `HOLDFAST_LOG` | no | which log lines: `info`, `debug`, `escrow_store=debug,info` | `info` |
@@ -61,6 +60,7 @@ impl Variables {
     /// The process's environment: the only place that reads it. Secrets named by ARN are still ARNs; [`crate::app::App::from_env`]
     /// puts them in place.
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
     pub fn from_env() -> Self {
         Self::new(
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
@@ -188,8 +188,6 @@ pub struct Config {
     pub table: String,
     /// The SQS queue that wakes `settle`.
     pub queue_url: Option<String>,
-    /// Partitions of the index of deadlines.
-    pub due_shards: u16,
     /// The deployment's epoch: raised after a restore from backup.
     pub epoch: u32,
     /// Who may issue tokens.
@@ -229,18 +227,9 @@ impl Config {
                 "Set it to at most 10000.",
             ));
         }
-        let due_shards = variables.parsed("HOLDFAST_DUE_SHARDS", 8_u16, "a number from 1 to 256")?;
-        if !(1..=256).contains(&due_shards) {
-            return Err(ConfigError::new(
-                "HOLDFAST_DUE_SHARDS",
-                "is out of bounds",
-                "Set it to a number from 1 to 256.",
-            ));
-        }
         Ok(Self {
             table: variables.required("HOLDFAST_TABLE", "Set it to the name of the DynamoDB table.")?.to_owned(),
             queue_url: variables.get("HOLDFAST_QUEUE_URL").map(str::to_owned),
-            due_shards,
             epoch: variables.parsed("HOLDFAST_EPOCH", 1, "a whole number, raised by one after a restore")?,
             issuers,
             development_key,
@@ -381,7 +370,7 @@ mod tests {
     #[test]
     fn what_is_not_said_has_a_default() {
         let config = Config::from_variables(variables(&[])).unwrap();
-        assert_eq!((config.table.as_str(), config.due_shards, config.epoch), ("holdfast", 8, 1));
+        assert_eq!((config.table.as_str(), config.epoch), ("holdfast", 1));
         assert_eq!((config.fees, config.fee_payer), (FeeSchedule::rate(1_000), FeePayer::Seller));
         assert_eq!((config.queue_url, config.success_url), (None, None));
         assert_eq!(config.issuers[0].algorithms, [Algorithm::RS256]);
@@ -433,7 +422,6 @@ mod tests {
             ("HOLDFAST_FEE_PAYER", "nobody"),
             ("HOLDFAST_COINS", "coin"),
             ("HOLDFAST_COINS", "USD:2"),
-            ("HOLDFAST_DUE_SHARDS", "0"),
             ("HOLDFAST_EPOCH", "-1"),
         ] {
             let error = Config::from_variables(variables(&[(name, value)])).unwrap_err();

@@ -3,11 +3,18 @@
 //! A function's `main.rs` makes an [`app::App`] from the environment and runs its handler; the local stack makes the same parts
 //! itself and calls [`serve::serve`] with the same handler.
 
+pub mod amount;
 pub mod app;
 pub mod auth;
 pub mod aws;
+#[cfg(test)]
+mod bed;
 pub mod clock;
+pub mod command;
 pub mod config;
+#[cfg(test)]
+mod deal;
+pub mod fields;
 pub mod line;
 pub mod metrics;
 pub mod outgoing;
@@ -17,7 +24,9 @@ pub mod reply;
 pub mod request;
 pub mod secrets;
 pub mod serve;
+pub mod standing;
 pub mod telemetry;
+pub mod views;
 pub mod wake;
 
 pub use app::{App, StartError};

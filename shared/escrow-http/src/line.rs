@@ -22,7 +22,6 @@ struct Known {
     dry_run: Option<bool>,
     gateway: Option<&'static str>,
     event_type: Option<String>,
-    attempts: Option<u32>,
     failure: Option<String>,
 }
 
@@ -58,8 +57,6 @@ notes! {
     gateway: &'static str;
     /// The type of a gateway's event.
     event_type: String;
-    /// How often the commit was tried.
-    attempts: u32;
     /// Something went wrong that did not stop the work (a wake-up that was not sent).
     failure: String;
 }
@@ -113,7 +110,6 @@ impl Line {
                     "operation.outcome" = known.outcome,
                     "operation.replayed" = known.replayed,
                     "operation.dry_run" = known.dry_run,
-                    "commit.attempts" = known.attempts,
                     "gateway.name" = known.gateway,
                     "gateway.event_type" = known.event_type,
                     "problem.code" = code,

@@ -9,6 +9,7 @@
 //! for a header its name.
 
 mod code;
+mod from_below;
 
 pub use code::Code;
 

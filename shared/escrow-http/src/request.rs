@@ -43,6 +43,12 @@ pub struct Incoming {
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
+    /// No key: what a rehearsal has that came without one. No header can say it.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(String::new())
+    }
+
     /// The key.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -190,6 +196,20 @@ impl Incoming {
         } else {
             Err(invalid())
         }
+    }
+
+    /// Whether there is an `Idempotency-Key` at all.
+    #[must_use]
+    pub fn has_idempotency_key(&self) -> bool {
+        self.headers.contains_key("idempotency-key")
+    }
+
+    /// Checks that the body is not too large to be hashed and read.
+    ///
+    /// # Errors
+    /// 413 over 64 KB.
+    pub fn check_size(&self) -> Answer<()> {
+        self.bounded(LARGEST_BODY)
     }
 
     /// The version in `If-Match`, if there is one.

@@ -84,6 +84,10 @@ codes! {
     GatewayUnknown = "gateway_unknown", BAD_REQUEST, "The gateway is unknown";
     /// The gateway exists, but this deployment has no keys for it.
     GatewayNotConfigured = "gateway_not_configured", UNPROCESSABLE_ENTITY, "The gateway is not set up here";
+    /// The gateway said a definite no to opening a payment page.
+    GatewayRefused = "gateway_refused", UNPROCESSABLE_ENTITY, "The gateway refuses";
+    /// The quote that a checkout names is not its price any more.
+    QuoteChanged = "quote_changed", UNPROCESSABLE_ENTITY, "The price has changed";
     /// Nobody can hold money for himself.
     BuyerIsSeller = "buyer_is_seller", UNPROCESSABLE_ENTITY, "Buyer and seller are the same";
     /// A rule of the deal that cannot be kept.
@@ -93,8 +97,35 @@ codes! {
     /// Part of the contract, but not built yet.
     NotSupportedYet = "not_supported_yet", UNPROCESSABLE_ENTITY, "Not supported yet";
 
+    /// There are several milestones, and none is named.
+    MilestoneRequired = "milestone_required", UNPROCESSABLE_ENTITY, "A milestone must be named";
+    /// No milestone of that name.
+    MilestoneUnknown = "milestone_unknown", UNPROCESSABLE_ENTITY, "The milestone is unknown";
+    /// An operator must say why.
+    ReasonRequired = "reason_required", UNPROCESSABLE_ENTITY, "A reason is needed";
+    /// More than there is.
+    AmountTooLarge = "amount_too_large", UNPROCESSABLE_ENTITY, "The amount is more than there is";
+    /// An arbiter or operator who is a party of the escrow.
+    OwnEscrow = "own_escrow", FORBIDDEN, "Not on an escrow of one's own";
+
     /// The lifecycle has no such step from here.
     TransitionRefused = "transition_refused", CONFLICT, "Not possible in this state";
+    /// A freeze stops everything that lets money out.
+    Frozen = "frozen", CONFLICT, "The escrow is frozen";
+    /// An operator must decide something first.
+    InReview = "in_review", CONFLICT, "The escrow waits for an operator";
+    /// Time alone will change it.
+    TooEarly = "too_early", CONFLICT, "Too early";
+    /// The window is over.
+    TooLate = "too_late", CONFLICT, "Too late";
+    /// Changes were requested as often as the rules allow.
+    RoundsUsedUp = "rounds_used_up", CONFLICT, "No more changes can be requested";
+    /// Disputed as often as the rules allow.
+    DisputesUsedUp = "disputes_used_up", CONFLICT, "No more disputes can be opened";
+    /// Nothing waits for an operator's decision.
+    NothingToResolve = "nothing_to_resolve", CONFLICT, "Nothing to decide";
+    /// No freeze to be ended.
+    NotFrozen = "not_frozen", CONFLICT, "Not frozen";
     /// The version in `If-Match` is not the one that stands there.
     VersionMismatch = "version_mismatch", PRECONDITION_FAILED, "The version has moved";
 

@@ -1,11 +1,10 @@
 //! The whole wrapper: what is answered, what is logged, what is counted.
 
 use super::*;
-use crate::config::Variables;
+use crate::bed;
 use crate::problem::Problem;
 use crate::telemetry;
-use crate::{Metrics, auth};
-use escrow_domain::time::{Period, Timestamp};
+use escrow_domain::time::Timestamp;
 use lambda_http::Body;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -15,30 +14,12 @@ fn now() -> Timestamp {
     Timestamp::from_seconds(1_800_000_000)
 }
 
-async fn app() -> App {
-    let variables = [
-        ("HOLDFAST_TABLE", "holdfast-prod"),
-        ("HOLDFAST_DEVELOPMENT_KEY", "0707070707070707070707070707070707070707070707070707070707070707"),
-        ("AWS_REGION", "eu-west-1"),
-        ("AWS_ACCESS_KEY_ID", "AKID"),
-        ("AWS_SECRET_ACCESS_KEY", "hidden"),
-    ];
-    let variables = Variables::new(variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())));
-    let app = App::from_variables(variables).await.unwrap();
-    App { clock: crate::Clock::standing(now()), metrics: Metrics::in_memory(), ..app }
-}
-
 fn request(token: Option<&str>) -> Request {
     let mut builder = http::Request::builder().method("POST").uri("/v1/escrows/esc_1/release?secret=in-the-query");
     if let Some(token) = token {
         builder = builder.header("authorization", format!("Bearer {token}"));
     }
     builder.body(Body::from("{\"reason\": \"in the body\"}")).unwrap()
-}
-
-fn token(app: &App) -> String {
-    let key = app.config.development_key.clone().unwrap();
-    key.mint(&"usr_buyer".parse().unwrap(), auth::scopes_of(["operator"]), now().after(Period::hours(1))).unwrap()
 }
 
 /// What was logged while the request was served: every line as JSON, without what differs from run to run.
@@ -89,8 +70,8 @@ fn sorted(lines: &[Value]) -> String {
 
 #[tokio::test]
 async fn the_log_line_of_a_request_that_went_well() {
-    let app = app().await;
-    let token = token(&app);
+    let app = bed::app(now()).await;
+    let token = bed::token(&app, "usr_buyer", &["operator"]);
     let lines = logged(async {
         let response = serve(&app, "release-escrow", request(Some(&token)), |incoming| async {
             let incoming = incoming;
@@ -113,7 +94,7 @@ async fn the_log_line_of_a_request_that_went_well() {
 
 #[tokio::test]
 async fn a_failure_is_logged_once_with_what_is_known_inside_and_counted() {
-    let app = app().await;
+    let app = bed::app(now()).await;
     let lines = logged(async {
         let response = serve(&app, "release-escrow", request(None), |_incoming| async {
             Err(Problem::unavailable("DynamoDB did not answer: connection refused"))
@@ -130,8 +111,8 @@ async fn a_failure_is_logged_once_with_what_is_known_inside_and_counted() {
 
 #[tokio::test]
 async fn a_line_never_holds_bodies_queries_or_tokens() {
-    let app = app().await;
-    let token = token(&app);
+    let app = bed::app(now()).await;
+    let token = bed::token(&app, "usr_buyer", &["operator"]);
     let lines = logged(async {
         serve(&app, "release-escrow", request(Some(&token)), |incoming| async move {
             incoming.json::<Value>()?;

@@ -1,0 +1,167 @@
+//! The one way in which people's commands are carried out. It reads as it happens: authenticate, load, look for the operation's
+//! own record, and only then read the body and ask the rules; commit; wake; answer with the escrow as it stands.
+//!
+//! The order matters. A repeated request is answered before anything that may have changed since could refuse it; and the rules
+//! are asked on the escrow that will be written, never on one that was read before.
+
+use crate::app::App;
+use crate::auth::Caller;
+use crate::metrics::Measure;
+use crate::problem::{Answer, Problem};
+use crate::reply::Reply;
+use crate::request::{IdempotencyKey, Incoming};
+use crate::standing::standing_of;
+use crate::views::{EscrowView, rehearsal};
+use escrow_domain::actions::Standing;
+use escrow_domain::command::{Attempt, Command};
+use escrow_domain::decide::{Moment, Outcome, decide};
+use escrow_domain::escrow::Escrow;
+use escrow_domain::id::{EscrowId, Operation};
+use escrow_domain::journal::{Actor, Entry, Seen};
+use escrow_domain::refusal::{Refusal, Undecided};
+use escrow_store::Start;
+use serde::de::DeserializeOwned;
+
+/// Who asks for what, before the escrow is known.
+struct Asked {
+    caller: Caller,
+    escrow: EscrowId,
+    operation: Operation,
+    /// The version on which the caller insists.
+    if_match: Option<u64>,
+    dry_run: bool,
+}
+
+/// Carries out a command on `/v1/escrows/{id}/…`. `read` makes it from the body, with the loaded escrow at hand for its currency.
+///
+/// # Errors
+/// The problem that the caller sees. Nothing was written then, except that after 503 it may be unknown.
+pub async fn carry_out<Body: DeserializeOwned>(
+    app: &App,
+    incoming: &Incoming,
+    read: impl FnOnce(Body, &Escrow) -> Answer<Command>,
+) -> Answer<Reply> {
+    let asked = Asked::by(app, incoming).await?;
+    let escrow = app.store.escrow(asked.escrow).await?.ok_or_else(|| Problem::not_found("escrow"))?;
+    standing_of(&asked.caller, &escrow)?;
+
+    if let Seen::Before(_) = asked.record_in(&escrow)? {
+        return asked.done_before(app, incoming, &escrow);
+    }
+    let command = read(incoming.json()?, &escrow)?;
+    if asked.dry_run {
+        return asked.rehearse(app, &escrow, &command);
+    }
+
+    let changed =
+        app.store.change(Start::From(Box::new(escrow)), |escrow| asked.decide(escrow, &command, app.moment())).await?;
+    if !changed.is_committed() {
+        // The same request, sent twice at once: the other one was faster.
+        return asked.done_before(app, incoming, changed.escrow());
+    }
+    let escrow = changed.into_escrow();
+    asked.count(app, incoming, &escrow);
+    app.wake_for(&escrow, incoming.line()).await;
+    asked.show(app, &escrow)
+}
+
+impl Asked {
+    /// Reads everything but the body, which counts only if the operation is new.
+    async fn by(app: &App, incoming: &Incoming) -> Answer<Self> {
+        let caller = app.auth.authenticate(incoming, app.clock.now()).await?;
+        let escrow: EscrowId = incoming.parameter("id", "escrow")?;
+        incoming.line().escrow(escrow.to_string());
+        let dry_run = incoming.query(&["dry_run"])?.dry_run()?;
+        incoming.check_size()?;
+        let key = match incoming.idempotency_key() {
+            // A rehearsal writes nothing, so it needs no key; the empty one is nobody's.
+            Err(_) if dry_run && !incoming.has_idempotency_key() => IdempotencyKey::none(),
+            key => key?,
+        };
+        if dry_run {
+            incoming.line().dry_run(true);
+        }
+        let operation = incoming.operation(&caller.issuer, caller.sub.as_str(), &key);
+        Ok(Self { escrow, operation, if_match: incoming.if_match()?, dry_run, caller })
+    }
+
+    /// Whether this operation has happened.
+    fn record_in(&self, escrow: &Escrow) -> Answer<Seen> {
+        match escrow.journal.seen(&self.operation) {
+            Seen::Otherwise => Err(Problem::key_reused()),
+            seen @ (Seen::New | Seen::Before(_)) => Ok(seen),
+        }
+    }
+
+    /// Asks the rules, on the escrow that will be written.
+    fn decide(&self, escrow: &Escrow, command: &Command, now: Moment) -> Answer<Outcome> {
+        let standing = standing_of(&self.caller, escrow)?;
+        if let Seen::Before(_) = self.record_in(escrow)? {
+            return Ok(Outcome::AlreadyDone);
+        }
+        if self.if_match.is_some_and(|version| version != escrow.version) {
+            return Err(Problem::version_mismatch(escrow.version));
+        }
+        let mut refused: Option<Refusal> = None;
+        for role in &standing.roles {
+            let attempt = Attempt {
+                command: command.clone(),
+                actor: Actor::person(*role, self.caller.sub.clone()),
+                operation: self.operation,
+            };
+            match decide(escrow, &attempt, now) {
+                Ok(outcome) => return Ok(outcome),
+                Err(Undecided::Refused(refusal)) => {
+                    // "Not for this role" says least: a refusal of another of the caller's roles comes before it.
+                    if refused.as_ref().is_none_or(|first| matches!(first, Refusal::WrongRole { .. })) {
+                        refused = Some(refusal);
+                    }
+                }
+                Err(broken @ (Undecided::Broken(_) | Undecided::Misfit(_))) => return Err(broken.into()),
+            }
+        }
+        Err(Problem::refused(&refused.unwrap_or(Refusal::Stranger), escrow, &standing, now.at))
+    }
+
+    /// Says what would happen.
+    fn rehearse(&self, app: &App, escrow: &Escrow, command: &Command) -> Answer<Reply> {
+        match self.decide(escrow, command, app.moment())? {
+            Outcome::Changed(change) => Ok(Reply::ok(&rehearsal(escrow, &change.escrow)?)),
+            Outcome::AlreadyDone => Ok(Reply::ok(&rehearsal(escrow, escrow)?)),
+        }
+    }
+
+    /// Answers a request that was carried out before: the same status, the escrow as it is now.
+    fn done_before(&self, app: &App, incoming: &Incoming, escrow: &Escrow) -> Answer<Reply> {
+        incoming.line().replayed(true);
+        if self.dry_run {
+            return Ok(Reply::ok(&rehearsal(escrow, escrow)?));
+        }
+        Ok(self.show(app, escrow)?.replayed())
+    }
+
+    fn show(&self, app: &App, escrow: &Escrow) -> Answer<Reply> {
+        let standing: Standing = standing_of(&self.caller, escrow)?;
+        Ok(Reply::ok(&EscrowView::new(escrow, &standing, app.clock.now())?).version(escrow.version))
+    }
+
+    /// Counts what was committed.
+    fn count(&self, app: &App, incoming: &Incoming, escrow: &Escrow) {
+        for entry in self.entries(escrow) {
+            incoming.line().command(entry.transition.as_str());
+            app.metrics.record(Measure::Transition(entry.transition), app.clock.now());
+        }
+    }
+
+    /// The entries that this operation has made.
+    fn entries<'a>(&'a self, escrow: &'a Escrow) -> impl Iterator<Item = &'a Entry> {
+        let paged = usize::try_from(escrow.journal.paged).unwrap_or(usize::MAX);
+        let operations = escrow.journal.operations.iter().skip(paged);
+        let made =
+            operations.zip(&escrow.journal.entries).filter(|(operation, _)| operation.name == self.operation.name);
+        made.map(|(_, entry)| entry)
+    }
+}
+
+#[cfg(test)]
+mod tests;
