@@ -1,5 +1,8 @@
 //! Wires the function `auto-release` to Lambda.
 
+// The future of a run holds those of every commit that it may make: deeper than the compiler expects.
+#![recursion_limit = "256"]
+
 use escrow_http::app::App;
 use escrow_http::serve::run_events;
 

@@ -3,12 +3,13 @@
 use std::future::Future;
 use std::time::Duration;
 
+use aws_lambda_events::eventbridge::EventBridgeEvent;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use escrow_gateways::Gateways;
 use escrow_http::app::App;
 use escrow_http::problem::Problem;
 use escrow_http::reply::Reply;
-use escrow_http::serve::serve;
+use escrow_http::serve::{carry_out, serve};
 use escrow_http::{Request, Response};
 
 /// How long API Gateway waits for a function that answers HTTP.
@@ -26,27 +27,27 @@ impl Functions {
         let (app, gateways) = (&self.app, &self.gateways);
         match name {
             "create-checkout" => {
-                let handle = |incoming| async move { create_checkout::handle(app, gateways, &incoming).await };
+                let handle = |incoming| async move { create_checkout::handle(app, gateways, incoming).await };
                 limited(serve(app, "create-checkout", request, handle), id).await
             }
             "receive-webhook" => {
-                let handle = |incoming| async move { receive_webhook::handle(app, gateways, &incoming).await };
+                let handle = |incoming| async move { receive_webhook::handle(app, gateways, incoming).await };
                 limited(serve(app, "receive-webhook", request, handle), id).await
             }
             "release-escrow" => {
-                let handle = |incoming| async move { release_escrow::handle(app, &incoming).await };
+                let handle = |incoming| async move { release_escrow::handle(app, incoming).await };
                 limited(serve(app, "release-escrow", request, handle), id).await
             }
             "command-escrow" => {
-                let handle = |incoming| async move { command_escrow::handle(app, &incoming).await };
+                let handle = |incoming| async move { command_escrow::handle(app, incoming).await };
                 limited(serve(app, "command-escrow", request, handle), id).await
             }
             "query-escrow" => {
-                let handle = |incoming| async move { query_escrow::handle(app, &incoming).await };
+                let handle = |incoming| async move { query_escrow::handle(app, incoming).await };
                 limited(serve(app, "query-escrow", request, handle), id).await
             }
             "wallet" => {
-                let handle = |incoming| async move { wallet::handle(app, &incoming).await };
+                let handle = |incoming| async move { wallet::handle(app, incoming).await };
                 limited(serve(app, "wallet", request, handle), id).await
             }
             unknown => not_there(unknown).into_reply(id).into_response(),
@@ -63,12 +64,18 @@ impl Functions {
 
     /// Does what commits have promised to gateways.
     pub(crate) async fn settle(&self, event: SqsEvent) -> SqsBatchResponse {
-        settle::handle(&self.app, &self.gateways, event).await
+        let handle = |line| settle::handle(&self.app, &self.gateways, event, line);
+        match carry_out("settle", "local", handle).await {
+            Ok(answer) => answer,
+            Err(never) => match never {},
+        }
     }
 
     /// Does everything whose time has come.
     pub(crate) async fn auto_release(&self) -> Result<(), String> {
-        auto_release::handle(&self.app).await.map(drop).map_err(|error| error.to_string())
+        let event = EventBridgeEvent::default();
+        let handle = |line| auto_release::handle(&self.app, event, line);
+        carry_out("auto-release", "local", handle).await.map(drop).map_err(|error| error.to_string())
     }
 }
 

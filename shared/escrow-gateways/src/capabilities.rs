@@ -188,8 +188,10 @@ static STRIPE: Capabilities = Capabilities {
     payouts: Payouts::Transfers,
     // docs.stripe.com/webhooks: `Stripe-Signature` has the time in what is signed.
     notices: Notices::SignedWithTime,
-    // docs.stripe.com/connect/manual-payouts: 90 days, but 2 years in the United States and 10 days in Thailand.
-    hold: Some(Period::days(90)),
+    // docs.stripe.com/connect/manual-payouts limits how long a *connected account's* balance may wait for its payout (90 days, 2
+    // years in the United States, 10 days in Thailand). Holdfast holds on the platform's own balance and transfers when it pays
+    // out, for which Stripe documents no limit.
+    hold: None,
     // docs.stripe.com/api/checkout/sessions/create, `expires_at`.
     page_life: Some((Period::minutes(30), Period::hours(24))),
     amounts: Amounts::Integer,

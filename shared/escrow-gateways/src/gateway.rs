@@ -323,6 +323,23 @@ pub enum WebhookRefused {
 }
 
 impl WebhookRefused {
+    /// A short name for metrics and log lines.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotConfigured => "not_configured",
+            Self::TooLarge => "too_large",
+            Self::HeaderMissing => "header_missing",
+            Self::HeaderMalformed(_) => "header_malformed",
+            Self::Stale => "stale",
+            Self::Early => "early",
+            Self::SignatureMismatch => "signature_mismatch",
+            Self::BodyInvalid(_) => "body_invalid",
+            Self::NotAnEvent => "not_an_event",
+            Self::WrongMode => "wrong_mode",
+        }
+    }
+
     /// The largest body that is read, in bytes.
     pub const LARGEST_BODY: usize = 1_048_576;
 }

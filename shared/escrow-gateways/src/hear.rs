@@ -87,7 +87,8 @@ pub async fn hear(gateway: &dyn Gateway, notice: &Notice, deadline: Deadline) ->
                     Command::ChargebackOpened { reference, reason }
                 }
                 ChargebackStep::Closed(outcome) => {
-                    Command::ChargebackClosed { reference, won: *outcome == ChargebackOutcome::Won }
+                    // A warning that ends without a dispute has taken no money: it ends like one that was won.
+                    Command::ChargebackClosed { reference, won: *outcome != ChargebackOutcome::Lost }
                 }
                 ChargebackStep::Updated(_) | ChargebackStep::FundsWithdrawn | ChargebackStep::FundsReinstated => {
                     return Heard::Nothing("not_booked_yet");
