@@ -30,7 +30,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -80,6 +80,8 @@ struct Shared {
     http: webhooks::Client,
     tasks: Mutex<JoinSet<()>>,
     calls: AtomicUsize,
+    /// No webhook is begun any more.
+    holding: AtomicBool,
     /// Counts changes, so that whoever waits for quiet is woken.
     changes: watch::Sender<u64>,
 }
@@ -140,6 +142,7 @@ impl Sandbox {
             http: webhooks::client(),
             tasks: Mutex::new(JoinSet::new()),
             calls: AtomicUsize::new(0),
+            holding: AtomicBool::new(false),
             changes: watch::Sender::new(0),
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -180,7 +183,7 @@ impl Sandbox {
     /// webhooks that were refused before are sent again if their time has come.
     pub async fn deliver_due(&self) {
         let mut changes = self.changes();
-        while self.tend().is_ok() && !self.is_quiet() {
+        while self.tend().is_ok() && !self.shared.holding.load(Ordering::SeqCst) && !self.is_quiet() {
             if changes.changed().await.is_err() {
                 return;
             }
@@ -214,6 +217,12 @@ impl Sandbox {
     #[must_use]
     pub fn calls_in_flight(&self) -> usize {
         self.shared.calls.load(Ordering::SeqCst)
+    }
+
+    /// Begins no more webhooks; those on their way arrive. For an orderly end: an endpoint that is going away would refuse
+    /// them, and they would come a minute later by the clock instead of with the next start.
+    pub fn hold_webhooks(&self) {
+        self.shared.holding.store(true, Ordering::SeqCst);
     }
 
     /// Ends as a kill would: nothing is written or sent after it, and what was not yet written never happened.

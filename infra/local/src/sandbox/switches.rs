@@ -32,6 +32,19 @@ use super::{Sandbox, amounts, checkout, objects, refunds, webhooks};
 
 type Answered = Result<Value, LocalRefusal>;
 
+/// What the state says about itself, for whoever looks at it without this source.
+const USAGE: &[&str] = &[
+    "POST /_local/sandbox/stripe {next: [{checkouts|closes|refunds|look_ups: timeout_before|timeout_after|lost_before|lost_after|400|409|429|500|500_after}]}; refunds also: fail, pending",
+    "POST /_local/sandbox/stripe {webhooks: {duplicates, delay_ms, shuffle, drop: [type|*]}}",
+    "POST /_local/sandbox/stripe/payment_intents/{id}/chargeback {amount?, reason?}",
+    "POST /_local/sandbox/stripe/payment_intents/{id}/refund {amount?, status?}",
+    "POST /_local/sandbox/stripe/disputes/{id} {status: under_review|won|lost}",
+    "POST /_local/sandbox/stripe/refunds/{id} {status: succeeded|failed|canceled}",
+    "POST /_local/sandbox/stripe/sessions/{id}/second_capture {amount?}",
+    "POST /_local/sandbox/stripe/events {body | type + object, id?, account?, livemode?, api_version?, signature: genuine|forged|stale|of_another_body|missing, times?}",
+    "POST /_local/sandbox/stripe/events/{id}/resend {times?}",
+];
+
 /// So many copies of one raw event, or armed faults, at most.
 const MOST_AT_ONCE: usize = 100;
 
@@ -69,6 +82,7 @@ pub(super) async fn state(State(sandbox): State<Sandbox>, headers: HeaderMap) ->
             let mut shown = shown(change.book);
             shown["now"] = json!(change.now.to_string());
             shown["calls"] = json!(counts);
+            shown["usage"] = json!(USAGE);
             Ok(shown)
         })
     });

@@ -1,6 +1,7 @@
 //! The sandbox as its callers see it: over HTTP, with a webhook endpoint that writes down what arrives.
 
 mod faults;
+mod gateway;
 mod keeping;
 mod page;
 mod requests;

@@ -1,5 +1,6 @@
 //! Events on their way to the webhook endpoint: signed, in their steps, and again until they are taken.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -70,6 +71,9 @@ impl Sandbox {
         let now = self.shared.clock.now();
         let mut desk = self.desk();
         self.change_on(&mut desk, Cause::default(), None, |_| ())?;
+        if self.shared.holding.load(Ordering::SeqCst) {
+            return Ok(());
+        }
         let mut due = Vec::new();
         for delivery in desk.book.waiting_deliveries() {
             if delivery.attempts == 0 {
@@ -181,7 +185,7 @@ impl InHand {
         if delay > 0 {
             tokio::time::sleep(Duration::from_millis(delay)).await;
         }
-        loop {
+        while !self.sandbox.shared.holding.load(Ordering::SeqCst) {
             let untried = self.untried(batch);
             let Some(step) = untried.iter().map(|delivery| delivery.step).min() else { return Ok(()) };
             let mut together = JoinSet::new();
@@ -194,6 +198,7 @@ impl InHand {
                 attempted.map_err(|_| JournalError::Closed)??;
             }
         }
+        Ok(())
     }
 
     fn untried(&self, batch: u64) -> Vec<Delivery> {

@@ -194,3 +194,19 @@ async fn left_to_itself_the_sandbox_delivers_what_comes() {
     assert_eq!(bench.endpoint.types().len(), 3);
     running.abort();
 }
+
+#[tokio::test]
+async fn at_an_orderly_end_webhooks_wait_for_the_next_start() {
+    let folder = Folder::new();
+    let clock = Clock::standing(START);
+    let before = Bench::over(Some(&folder.0), clock.clone()).await;
+    let session = before.checkout().await;
+    before.sandbox.hold_webhooks();
+    before.play(&session, r#"{"outcome": "paid"}"#).await;
+    before.sandbox.tend().unwrap();
+    assert_eq!(before.sandbox.webhooks_due(), 3);
+    before.sandbox.stop();
+    let after = Bench::over(Some(&folder.0), clock).await;
+    after.sandbox.deliver_due().await;
+    assert_eq!((before.endpoint.types().len(), after.endpoint.types().len()), (0, 3));
+}
