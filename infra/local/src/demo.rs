@@ -1,7 +1,7 @@
 //! The main job, played over HTTP against a system of its own: from a checkout to the seller's wallet. Every line that it
 //! prints is what was called and what came back; it ends with an error as soon as anything is not as promised.
 
-mod client;
+pub(crate) mod client;
 
 use std::fmt::Write;
 
@@ -132,20 +132,24 @@ impl Story {
 /// The events, oldest first, each with its postings.
 fn journal(events: &Value) -> String {
     let mut shown = String::new();
-    let entries = events.pointer("/data").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    for entry in entries.iter().rev() {
-        let _ = writeln!(shown, "    {}  {:<18} {}", text(entry, "/at"), text(entry, "/type"), text(entry, "/actor"));
-        for posting in entry.pointer("/postings").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default() {
-            let _ = writeln!(
-                shown,
-                "        {:<44} {:>10} {}",
-                text(posting, "/account"),
-                text(posting, "/amount"),
-                text(posting, "/currency")
-            );
+    for entry in list(events, "/data").iter().rev() {
+        let who = match text(entry, "/actor/sub") {
+            sub if sub.is_empty() => text(entry, "/actor/role"),
+            sub => format!("{} {sub}", text(entry, "/actor/role")),
+        };
+        let _ = writeln!(shown, "    {:<24}  {:<13} by the {who}", text(entry, "/at"), text(entry, "/type"));
+        for posting in list(entry, "/postings") {
+            let side = text(posting, "/direction");
+            let (account, amount) = (text(posting, "/account"), text(posting, "/amount"));
+            let _ = writeln!(shown, "        {side:<6}  {account:<38} {amount:>10} {}", text(posting, "/currency"));
         }
     }
     shown
+}
+
+/// The list at a place; an empty one where there is none.
+fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
+    value.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
 fn promised(what: &'static str, found: &Value, pointer: &str, promised: &str) -> Result<(), DemoFailed> {

@@ -126,3 +126,6 @@ impl Faults {
         let _ = killed.wait_for(|killed| *killed).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -207,3 +207,6 @@ fn keep(
     runtime.shutdown_timeout(LAST_STATEMENTS);
     drop(folder);
 }
+
+#[cfg(test)]
+mod tests;

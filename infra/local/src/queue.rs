@@ -114,3 +114,6 @@ pub(crate) fn client(http: SharedHttpClient) -> Client {
         .build();
     Client::from_conf(config)
 }
+
+#[cfg(test)]
+mod tests;

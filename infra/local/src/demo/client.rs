@@ -38,13 +38,13 @@ pub(crate) enum CallFailed {
 }
 
 /// The system's API.
-pub(super) struct Api {
+pub(crate) struct Api {
     url: String,
     client: Client<HttpConnector, Full<Bytes>>,
 }
 
 /// A call that is being put together.
-pub(super) struct Call<'a> {
+pub(crate) struct Call<'a> {
     api: &'a Api,
     method: Method,
     path: &'a str,
@@ -54,42 +54,42 @@ pub(super) struct Call<'a> {
 }
 
 /// What came back.
-pub(super) struct Answered {
+pub(crate) struct Answered {
     call: String,
     status: u16,
     body: Value,
 }
 
 impl Api {
-    pub(super) fn new(url: &str) -> Self {
+    pub(crate) fn new(url: &str) -> Self {
         Self { url: url.to_owned(), client: Client::builder(TokioExecutor::new()).build_http() }
     }
 
-    pub(super) fn get<'a>(&'a self, path: &'a str) -> Call<'a> {
+    pub(crate) fn get<'a>(&'a self, path: &'a str) -> Call<'a> {
         Call { api: self, method: Method::GET, path, token: None, key: None, quiet: false }
     }
 
     /// `path` may be a whole URL, as a payment page's is.
-    pub(super) fn post<'a>(&'a self, path: &'a str) -> Call<'a> {
+    pub(crate) fn post<'a>(&'a self, path: &'a str) -> Call<'a> {
         Call { method: Method::POST, ..self.get(path) }
     }
 }
 
 impl<'a> Call<'a> {
-    pub(super) fn by(self, token: &'a str) -> Self {
+    pub(crate) fn by(self, token: &'a str) -> Self {
         Self { token: Some(token), ..self }
     }
 
-    pub(super) fn key(self, key: &'a str) -> Self {
+    pub(crate) fn key(self, key: &'a str) -> Self {
         Self { key: Some(key), ..self }
     }
 
     /// Not worth a line.
-    pub(super) fn quietly(self) -> Self {
+    pub(crate) fn quietly(self) -> Self {
         Self { quiet: true, ..self }
     }
 
-    pub(super) async fn send(self, body: &Value) -> Result<Answered, CallFailed> {
+    pub(crate) async fn send(self, body: &Value) -> Result<Answered, CallFailed> {
         let url =
             if self.path.starts_with('/') { format!("{}{}", self.api.url, self.path) } else { self.path.to_owned() };
         let mut request = Request::builder().method(&self.method).uri(url);
@@ -119,10 +119,16 @@ impl<'a> Call<'a> {
 
 impl Answered {
     /// The body, if the status is the promised one.
-    pub(super) fn is(self, promised: u16) -> Result<Value, CallFailed> {
+    pub(crate) fn is(self, promised: u16) -> Result<Value, CallFailed> {
         if self.status == promised {
             return Ok(self.body);
         }
         Err(CallFailed::Status { call: self.call, promised, found: self.status, body: self.body })
+    }
+
+    /// Status and body, whatever they are.
+    #[cfg(test)]
+    pub(crate) fn parts(self) -> (u16, Value) {
+        (self.status, self.body)
     }
 }
