@@ -58,7 +58,7 @@ async fn events(app: &App, incoming: &Incoming, caller: &Caller) -> Answer<Reply
         None => u32::MAX,
         Some(mark) => mark.parse().map_err(|_| Page::cursor_unknown())?,
     };
-    let newest_first = views::events(&escrow).into_iter().rev().filter(|(number, _)| *number < before);
+    let newest_first = views::events(&escrow).into_iter().filter(|(number, _)| *number < before);
     let mut shown: Vec<_> = newest_first.take(usize::from(page.limit).saturating_add(1)).collect();
     let more = shown.len() > usize::from(page.limit);
     shown.truncate(usize::from(page.limit));
