@@ -3,6 +3,7 @@
 All of them listen on 127.0.0.1 only, and end with the run.
 """
 
+import contextlib
 import http.server
 import json
 import os
@@ -91,21 +92,21 @@ class Emulator(Process):
     def functions(self) -> list[int]:
         """The processes of functions that are warm just now."""
         found = []
+        # A thread's or a process's files vanish with it.
         for task in pathlib.Path(f"/proc/{self.child.pid}/task").iterdir():
-            for child in (task / "children").read_text(encoding="ascii").split():
-                try:
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                for child in (task / "children").read_text(encoding="ascii").split():
                     command = pathlib.Path(f"/proc/{child}/cmdline").read_bytes()
-                except FileNotFoundError:
-                    continue
-                if command.split(b"\0")[0].endswith(b"bootstrap"):
-                    found.append(int(child))
+                    if command.split(b"\0")[0].endswith(b"bootstrap"):
+                        found.append(int(child))
         return found
 
     def kill_a_function(self) -> bool:
         """kill -9 for one of them; whether there was one."""
         for process in self.functions():
-            os.kill(process, signal.SIGKILL)
-            return True
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+                return True
         return False
 
 
