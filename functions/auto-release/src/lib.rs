@@ -90,7 +90,11 @@ async fn visit(app: &App, entries: &[DueEntry], swept: &mut Swept, line: &Line) 
                     None => single.push(waiting),
                 }
             }
-            Ticked::Waits(escrow) => wake(app, &escrow, swept, line).await,
+            Ticked::Waits(escrow) => {
+                wake(app, &escrow, swept, line).await;
+                // It stays due until the gateway's answer is stored. Should that take long, it is not woken every minute.
+                app.store.postpone(&loaded.key, &loaded.seen, app.clock.now()).await?;
+            }
             Ticked::Stuck(why) => put_off(app, &loaded.key, &loaded.seen, &why, swept, line).await?,
         }
     }
@@ -102,7 +106,11 @@ async fn visit(app: &App, entries: &[DueEntry], swept: &mut Swept, line: &Line) 
     }
     for parked in app.store.parked(&others).await? {
         let why = match &parked.event {
-            Ok(Some(event)) => event.why.clone(),
+            Ok(Some(event)) => {
+                // Only `settle` has the gateways' keys: it tries the event again. Until that helps, it is due later and later.
+                app.wake.parked(event.gateway, &event.event, line).await;
+                format!("parked: {}", event.why)
+            }
             Ok(None) => continue,
             Err(unreadable) => unreadable.to_string(),
         };

@@ -4,6 +4,7 @@
 //! nothing does no harm, and a lost one is found by the index of what is due.
 
 mod close;
+mod inbox;
 mod refund;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
@@ -30,8 +31,12 @@ const MOST_STEPS: usize = 40;
 
 /// The body of a message.
 #[derive(Debug, Deserialize)]
-struct Wake {
-    escrow: String,
+#[serde(rename_all = "snake_case")]
+enum Wake {
+    /// Something is to be done at a gateway for this escrow.
+    Escrow(String),
+    /// A parked event is to be tried again.
+    Parked(inbox::ParkedEvent),
 }
 
 /// Why a message must come again.
@@ -62,15 +67,20 @@ pub async fn handle(
     let messages = event.records.len();
     for message in event.records {
         let body = message.body.unwrap_or_default();
-        let escrow = serde_json::from_str::<Wake>(&body).ok().and_then(|wake| wake.escrow.parse::<EscrowId>().ok());
-        let Some(id) = escrow else {
-            // Nobody but our functions writes to this queue. Coming again would not make it readable.
-            line.failure(format!("a message of {} bytes that names no escrow was dropped", body.len()));
-            continue;
+        let settled = match serde_json::from_str::<Wake>(&body) {
+            Ok(Wake::Escrow(id)) => match id.parse::<EscrowId>() {
+                Ok(id) => {
+                    line.escrow(id.to_string());
+                    settle(app, gateways, id).await
+                }
+                Err(_) => Err(Unsettled::Broken("a message that names no escrow")),
+            },
+            Ok(Wake::Parked(parked)) => inbox::retry(app, gateways, &parked, &line).await,
+            // Nobody but our functions writes to this queue; what they cannot have written ends in the dead-letter queue.
+            Err(_) => Err(Unsettled::Broken("a message that cannot be read")),
         };
-        line.escrow(id.to_string());
-        if let Err(error) = settle(app, gateways, id).await {
-            line.failure(format!("{id}: {error}"));
+        if let Err(error) = settled {
+            line.failure(format!("{body:.100}: {error}"));
             let mut failure = BatchItemFailure::default();
             failure.item_identifier = message.message_id.unwrap_or_default();
             failed.push(failure);

@@ -86,6 +86,13 @@ pub trait Gateway: Send + Sync {
     /// # Errors
     /// [`WebhookRefused`], with the reason; nothing of such a body may be believed.
     fn read_webhook(&self, headers: &http::HeaderMap, body: &[u8], now: Timestamp) -> Result<Notice, WebhookRefused>;
+
+    /// Reads a notice again that [`Gateway::read_webhook`] has read before it was parked: where it is kept nobody else writes, so its
+    /// signature, which is stale by now, is not asked for again.
+    ///
+    /// # Errors
+    /// [`WebhookRefused`] if it cannot be read.
+    fn read_parked(&self, body: &[u8], received_at: Timestamp) -> Result<Notice, WebhookRefused>;
 }
 
 /// The moment by which an answer must be there. A request is not sent after it.

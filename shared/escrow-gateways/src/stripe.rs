@@ -193,6 +193,10 @@ impl Gateway for Stripe {
     fn read_webhook(&self, headers: &http::HeaderMap, body: &[u8], now: Timestamp) -> Result<Notice, WebhookRefused> {
         self.webhook.as_ref().ok_or(WebhookRefused::NotConfigured)?.read(headers, body, now)
     }
+
+    fn read_parked(&self, body: &[u8], received_at: Timestamp) -> Result<Notice, WebhookRefused> {
+        self.webhook.as_ref().ok_or(WebhookRefused::NotConfigured)?.read_again(body, received_at)
+    }
 }
 
 /// One call: the SDK hands over what it built, and this sends it, once.

@@ -4,7 +4,7 @@
 //! never becomes the caller's.
 
 use crate::line::Line;
-use escrow_domain::id::EscrowId;
+use escrow_domain::id::{EscrowId, GatewayName};
 use serde_json::json;
 use std::time::Duration;
 
@@ -36,8 +36,16 @@ impl Wake {
 
     /// Says that this escrow has something to do at a gateway.
     pub async fn escrow(&self, id: EscrowId, line: &Line) {
+        self.send(json!({"escrow": id.to_string()}).to_string(), line).await;
+    }
+
+    /// Says that a parked event is to be tried again.
+    pub async fn parked(&self, gateway: GatewayName, event: &str, line: &Line) {
+        self.send(json!({"parked": {"gateway": gateway.as_str(), "event": event}}).to_string(), line).await;
+    }
+
+    async fn send(&self, message: String, line: &Line) {
         let Some(queue) = &self.0 else { return };
-        let message = json!({"escrow": id.to_string()}).to_string();
         let send = queue.client.send_message().queue_url(&queue.url).message_body(message).send();
         match tokio::time::timeout(PATIENCE, send).await {
             Ok(Ok(_)) => {}

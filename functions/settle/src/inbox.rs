@@ -1,0 +1,46 @@
+//! Parked events, tried again: perhaps what they are about is there by now, or the gateway answers the look-up that failed.
+
+use super::Unsettled;
+use escrow_domain::command::{Attempt, Command};
+use escrow_domain::decide::decide;
+use escrow_domain::id::GatewayName;
+use escrow_domain::journal::Actor;
+use escrow_gateways::{Deadline, Gateways, Heard, hear};
+use escrow_http::app::App;
+use escrow_http::line::Line;
+use escrow_store::{ChangeError, Start, keys};
+use serde::Deserialize;
+
+/// Which event.
+#[derive(Debug, Deserialize)]
+pub(super) struct ParkedEvent {
+    gateway: String,
+    event: String,
+}
+
+/// Tries a parked event again. If it still does not fit it stays where it is: the sweep comes back to it, later and later, and an
+/// operator sees it in the metric of parked items.
+pub(super) async fn retry(app: &App, gateways: &Gateways, which: &ParkedEvent, line: &Line) -> Result<(), Unsettled> {
+    let name: GatewayName = which.gateway.parse().map_err(|_| Unsettled::Broken("a parked event of no gateway"))?;
+    let gateway = gateways.get(name).ok_or(Unsettled::NotConfigured(name))?;
+    let key = keys::inbox(name, &which.event);
+    let stored = app.store.parked(std::slice::from_ref(&key)).await.map_err(ChangeError::from)?;
+    let Some(Ok(Some(parked))) = stored.into_iter().next().map(|loaded| loaded.event) else { return Ok(()) };
+    let notice = gateway
+        .read_parked(&parked.payload, parked.received_at)
+        .map_err(|_| Unsettled::Broken("a parked event that cannot be read any more"))?;
+    match hear(gateway, &notice, Deadline::within(Deadline::LONGEST)).await {
+        Heard::Nothing(_) => {}
+        Heard::Unclear(_) => return Ok(()),
+        Heard::Fact { escrow, fact, operation } => {
+            let attempt = Attempt { command: Command::Fact(fact), actor: Actor::gateway(), operation };
+            match app.store.change(Start::Load(escrow), |escrow| decide(escrow, &attempt, app.moment())).await {
+                Ok(changed) => app.wake_for(changed.escrow(), line).await,
+                Err(ChangeError::NotFound | ChangeError::Undecided { .. }) => return Ok(()),
+                Err(error @ ChangeError::Store(_)) => return Err(error.into()),
+            }
+        }
+    }
+    app.store.finish(&key, app.clock.now()).await.map_err(ChangeError::from)?;
+    Ok(())
+}
