@@ -1,0 +1,10 @@
+//! The proofs, in one binary. Each plays on a Holdfast of its own, over HTTP.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a proof says what must hold by stopping when it does not"
+)]
+
+mod stories;
