@@ -13,7 +13,12 @@ use crate::wake::Wake;
 use crate::{secrets, telemetry};
 use escrow_domain::decide::Moment;
 use escrow_domain::escrow::Escrow;
+use escrow_domain::id::EscrowId;
 use escrow_store::Store;
+use std::time::Duration;
+
+/// Longer than this no function waits at its start for something that the first request would get by itself.
+pub(crate) const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The parts of the system that a handler speaks with.
 #[derive(Debug, Clone)]
@@ -54,7 +59,19 @@ impl App {
     pub async fn from_env() -> Result<Self, StartError> {
         let variables = Variables::from_env();
         telemetry::start(&variables);
-        Self::from_variables(variables).await
+        let in_lambda = Format::of(&variables) == Format::Json;
+        let app = Self::from_variables(variables).await?;
+        if in_lambda {
+            app.connect().await;
+        }
+        Ok(app)
+    }
+
+    /// Opens the connection to the table. A function starts with a whole processor and is slow afterwards: the handshake belongs
+    /// here, and costs half a read unit. Whether it succeeds, the first request will see.
+    async fn connect(&self) {
+        let nobody = EscrowId::derive("connect", "", "", "");
+        let _ = tokio::time::timeout(CONNECT_PATIENCE, self.store.escrow(nobody)).await;
     }
 
     /// The same, from given variables and without starting the log.

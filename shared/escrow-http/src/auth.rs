@@ -101,6 +101,13 @@ impl Authenticator {
         Self(Arc::new(Trusted { issuers, development }))
     }
 
+    /// Fetches every issuer's keys that are not kept yet. What fails is tried again when a token needs it.
+    pub async fn fetch_keys(&self, now: Timestamp) {
+        for issuer in &self.0.issuers {
+            issuer.keys.prepare(now).await;
+        }
+    }
+
     /// Who sent this request.
     ///
     /// # Errors

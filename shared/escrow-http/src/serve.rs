@@ -1,6 +1,6 @@
 //! Around every handler: the request is taken over, timed, answered, counted and logged, the same way in Lambda and locally.
 
-use crate::app::{App, StartError};
+use crate::app::{App, CONNECT_PATIENCE, StartError};
 use crate::line::{HttpEnd, Line};
 use crate::metrics::Measure;
 use crate::problem::{Answer, Code};
@@ -66,6 +66,8 @@ where
     F: Fn(Incoming) -> Fut + Send + Sync,
     Fut: Future<Output = Answer<Reply>> + Send,
 {
+    // The issuers' keys are fetched while the function starts, so that its first caller does not wait for them.
+    let _ = tokio::time::timeout(CONNECT_PATIENCE, app.auth.fetch_keys(app.clock.now())).await;
     let handler = &handler;
     let service = lambda_http::service_fn(move |request: Request| async move {
         Ok::<_, Infallible>(serve(app, function, request, handler).await)

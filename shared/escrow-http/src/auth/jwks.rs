@@ -1,6 +1,6 @@
 //! Key sets: RFC 7517, given inline or fetched from the issuer, kept, and fetched again when a token names a key that is not there.
 //!
-//! Fetching is bounded: at most one attempt a minute, whoever asks for what (a flood of invented `kid`s makes one request), at most
+//! Fetching is bounded: at most one attempt a minute (every ten seconds until the first answer), whoever asks for what (a flood of invented `kid`s makes one request), at most
 //! 64 KB and 100 keys. A kept set is looked at again after an hour, so that a key which the issuer took back stops working; when
 //! the issuer does not answer, the kept keys go on for a day.
 
@@ -22,6 +22,8 @@ pub const LARGEST_SET: usize = 64 * 1024;
 const MOST_KEYS: usize = 100;
 /// Not more often than this is an issuer asked.
 const BETWEEN_FETCHES: Period = Period::minutes(1);
+/// The same while there has been no answer yet.
+const BETWEEN_FIRST_FETCHES: Period = Period::seconds(10);
 /// After this long a kept set is asked for again.
 const FRESH_FOR: Period = Period::hours(1);
 /// After this long a set that could not be asked for again is no longer believed.
@@ -90,6 +92,18 @@ impl Keys {
         Self(Source::Fetched { url, fetch, kept: Mutex::new(Kept::default()) })
     }
 
+    /// Fetches the set, unless it is there or was asked for already.
+    pub(super) async fn prepare(&self, now: Timestamp) {
+        if let Source::Fetched { url, fetch, kept } = &self.0 {
+            let mut kept = kept.lock().await;
+            if kept.tried.is_none() {
+                kept.renew(url, fetch, now).await;
+                // A failure at the start must not keep the first caller from trying.
+                kept.tried.take_if(|(_, result)| result.is_err());
+            }
+        }
+    }
+
     /// The key with that `kid`, if it is for that algorithm.
     ///
     /// # Errors
@@ -104,19 +118,14 @@ impl Keys {
         let age = kept.fetched.map(|fetched| now.since(fetched));
         let known = among(&kept.keys, kid, algorithm).filter(|_| age.is_some_and(|age| age < KEPT_FOR));
         let fresh = known.is_some() && age.is_some_and(|age| age < FRESH_FOR);
-        let tried_lately = kept.tried.as_ref().is_some_and(|(at, _)| now.since(*at) < BETWEEN_FETCHES);
+        // Without any keys nobody can sign in: that is asked about sooner.
+        let between = if kept.keys.is_empty() { BETWEEN_FIRST_FETCHES } else { BETWEEN_FETCHES };
+        let tried_lately = kept.tried.as_ref().is_some_and(|(at, _)| now.since(*at) < between);
         if fresh || (known.is_some() && tried_lately) {
             return Ok(known);
         }
         if !tried_lately {
-            let outcome = fetch(url.clone())
-                .await
-                .and_then(|body| read_set(&body).map_err(|error| FetchFailed(error.to_string())));
-            let result = outcome.map(|keys| {
-                kept.keys = keys;
-                kept.fetched = Some(now);
-            });
-            kept.tried = Some((now, result));
+            kept.renew(url, fetch, now).await;
             if kept.fetched == Some(now) {
                 return Ok(among(&kept.keys, kid, algorithm));
             }
@@ -128,6 +137,19 @@ impl Keys {
             }
             (None, _) => Ok(None),
         }
+    }
+}
+
+impl Kept {
+    /// Asks the issuer. Keys that were kept stay if it does not answer.
+    async fn renew(&mut self, url: &str, fetch: &Fetch, now: Timestamp) {
+        let fetched = fetch(url.to_owned()).await;
+        let keys = fetched.and_then(|body| read_set(&body).map_err(|error| FetchFailed(error.to_string())));
+        let result = keys.map(|keys| {
+            self.keys = keys;
+            self.fetched = Some(now);
+        });
+        self.tried = Some((now, result));
     }
 }
 

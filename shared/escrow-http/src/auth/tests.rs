@@ -340,6 +340,16 @@ async fn invented_key_names_ask_the_issuer_once_a_minute() {
 }
 
 #[tokio::test]
+async fn keys_fetched_at_the_start_are_not_fetched_for_the_first_caller() {
+    let server = Server::new(Ok(set()));
+    let authenticator = server.authenticator();
+    authenticator.fetch_keys(now()).await;
+    authenticator.fetch_keys(now()).await;
+    assert!(authenticator.verify(&for_a_day("rsa"), now()).await.is_ok());
+    assert_eq!(server.asked(), 1);
+}
+
+#[tokio::test]
 async fn a_new_key_of_the_issuer_is_found_and_an_old_one_forgotten() {
     let server = Server::new(Ok(set()));
     let authenticator = server.authenticator();
@@ -368,12 +378,21 @@ async fn without_the_issuers_answer_nobody_is_called_a_liar() {
     for _ in 0..3 {
         assert_eq!(authenticator.verify(&for_a_day("rsa"), now()).await.unwrap_err().code(), Code::Unavailable);
     }
-    assert_eq!(server.asked(), 1, "not even then more than once a minute");
+    assert_eq!(server.asked(), 1, "not even then more than once in ten seconds");
     server.answers(Ok(json!({"keys": "<html>"})));
-    let later = now().after(Period::minutes(1));
+    let later = now().after(Period::seconds(10));
     assert_eq!(authenticator.verify(&for_a_day("rsa"), later).await.unwrap_err().code(), Code::Unavailable);
     server.answers(Ok(set()));
-    assert!(authenticator.verify(&for_a_day("rsa"), later.after(Period::minutes(1))).await.is_ok());
+    assert!(authenticator.verify(&for_a_day("rsa"), later.after(Period::seconds(10))).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_issuer_that_was_down_at_the_start_is_asked_by_the_first_caller() {
+    let server = Server::new(Err("timeout"));
+    let authenticator = server.authenticator();
+    authenticator.fetch_keys(now()).await;
+    server.answers(Ok(set()));
+    assert!(authenticator.verify(&for_a_day("rsa"), now()).await.is_ok());
 }
 
 #[tokio::test]
