@@ -28,6 +28,10 @@ lint:
     cargo clippy --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps
 
+# docs/LIFECYCLE.md, from the tables that the code obeys
+docs:
+    UPDATE_DOCS=1 cargo test -p escrow-domain --test main document
+
 # Everything that must hold before a change is taken
 check:
     .ci/run

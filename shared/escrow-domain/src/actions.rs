@@ -102,12 +102,13 @@ impl Escrow {
         if self.journal.len() >= MOST_OPERATIONS || self.journal.entries.len() >= MOST_ENTRIES {
             return Err(Refusal::Full { what: "operations" });
         }
-        match transition {
-            Transition::Resolve if self.reviews.is_empty() => Err(Refusal::NothingToResolve),
-            Transition::Unfreeze if self.freezes.is_empty() => Err(Refusal::NotFrozen),
-            Transition::Freeze => check_not_frozen(self),
-            _ => Ok(()),
+        if transition == Transition::Resolve && self.reviews.is_empty() {
+            return Err(Refusal::NothingToResolve);
         }
+        if transition == Transition::Unfreeze && self.freezes.is_empty() {
+            return Err(Refusal::NotFrozen);
+        }
+        if transition == Transition::Freeze { check_not_frozen(self) } else { Ok(()) }
     }
 }
 

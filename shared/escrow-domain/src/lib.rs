@@ -2,6 +2,17 @@
 //!
 //! Pure: no async, no AWS, no JSON, no clock. `now` and ids are arguments; a decision is made on one whole aggregate.
 
+// Money code: nothing is cast, wraps, is indexed past its end, or falls into an arm that was not thought of. Tests may index.
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::indexing_slicing,
+        clippy::wildcard_enum_match_arm
+    )
+)]
+
 pub mod actions;
 pub mod command;
 pub mod currency;

@@ -1,1 +1,8 @@
-//! Soon.
+//! What Holdfast promises, sentence by sentence.
+
+mod clocks;
+mod disputes;
+mod money_in;
+mod money_out;
+mod replays;
+mod stops;
