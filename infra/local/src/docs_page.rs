@@ -73,3 +73,47 @@ curl -s {url}/v1/checkouts -H "authorization: Bearer $TOKEN" \
 </main>"#
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::openapi::YAML;
+
+    #[test]
+    fn the_reference_shows_every_call_and_every_schema_of_the_document() {
+        let document = Document::parse(YAML).unwrap();
+        let routes = document.routes();
+        let pages = Pages::render(&document, &routes, "http://127.0.0.1:3000");
+        let page = std::str::from_utf8(&pages.reference).unwrap();
+        assert!(!routes.is_empty());
+        for route in &routes {
+            let anchor = format!("id=\"{}\"", html::anchor(&route.operation.operation_id));
+            assert_eq!(page.matches(&anchor).count(), 1, "{anchor}");
+        }
+        for (name, _) in document.components.schemas.iter() {
+            assert!(page.contains(&format!("id=\"schema-{}\"", html::anchor(name))), "{name}");
+        }
+        // Every link within the page leads somewhere.
+        for link in page.split("href=\"#").skip(1) {
+            let name = link.split('"').next().unwrap();
+            assert!(page.contains(&format!("id=\"{name}\"")), "#{name} leads nowhere");
+        }
+        assert!(!page.contains("<script") && !page.contains("src="), "nothing runs, nothing is loaded");
+    }
+
+    #[test]
+    fn text_of_the_document_cannot_become_markup() {
+        let yaml = r#"
+            openapi: 3.1.0
+            info: {title: "<b>T</b>", version: "1"}
+            paths:
+              /v1/x:
+                get: {x-holdfast-function: wallet, operationId: x, summary: "<i>&\"'", responses: {}}
+        "#;
+        let document = Document::parse(yaml).unwrap();
+        let pages = Pages::render(&document, &document.routes(), "http://x");
+        let page = std::str::from_utf8(&pages.reference).unwrap();
+        assert!(page.contains("&lt;b&gt;T&lt;/b&gt;") && page.contains("&lt;i&gt;&amp;&quot;&#39;"));
+        assert!(!page.contains("<b>T</b>"));
+    }
+}

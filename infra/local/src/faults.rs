@@ -5,6 +5,7 @@
 //! poller, tokens, verification) is not asked: it is not what is being proved.
 
 mod gateway;
+mod overtake;
 mod sdk;
 
 use std::sync::Arc;
@@ -55,8 +56,14 @@ pub enum Verdict {
     Answer {
         /// HTTP status.
         status: u16,
-        /// The error's name: `ThrottlingException`, `TransactionConflictException`, or a gateway's body as JSON.
+        /// The error's name: `ThrottlingException`, `TransactionConflictException`, or the whole body as JSON.
         code: String,
+    },
+    /// Somebody else is faster: the item that this member of a write (0 for a single put) is about to replace is one version
+    /// further when it arrives, or, where nothing may stand yet, it stands there under somebody else's token.
+    Overtake {
+        /// Which member of the transaction.
+        member: usize,
     },
     /// The process is killed before the call is sent.
     KillBefore,
@@ -117,6 +124,11 @@ impl Faults {
     pub(crate) async fn kill<T>(&self) -> T {
         self.killed.send_replace(true);
         std::future::pending().await
+    }
+
+    /// After a kill that hit one invocation only: the next one begins on a new machine.
+    pub(crate) fn revive(&self) {
+        self.killed.send_replace(false);
     }
 
     /// Resolves once a fault has killed the process.

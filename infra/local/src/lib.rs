@@ -3,6 +3,7 @@
 //! What AWS is around the functions in the cloud, this crate is here, in one process: [`Local`] is the way in. The functions are
 //! the very ones that Lambda runs, and they see the same events.
 
+mod by_hand;
 pub mod cli;
 mod clock;
 mod demo;
@@ -26,6 +27,7 @@ mod system;
 mod tokens;
 mod verify;
 
+pub use by_hand::{ByHand, Message};
 pub use folder::{Data, FolderError};
 pub use local::{Local, Options};
 pub use settings::Given;

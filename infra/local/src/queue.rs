@@ -90,6 +90,26 @@ impl Queue {
         self.http.clone()
     }
 
+    /// Takes every message off the queue that can be received now; whoever takes them answers for them.
+    ///
+    /// # Errors
+    /// When the emulator refuses.
+    pub(crate) async fn take_all(&self) -> Result<Vec<String>, QueueError> {
+        let mut taken = Vec::new();
+        loop {
+            let receive = self.client.receive_message().queue_url(&self.url).max_number_of_messages(10);
+            let messages = receive.send().await?.messages.unwrap_or_default();
+            if messages.is_empty() {
+                return Ok(taken);
+            }
+            for message in messages {
+                let delete = self.client.delete_message().queue_url(&self.url);
+                delete.set_receipt_handle(message.receipt_handle).send().await?;
+                taken.extend(message.body);
+            }
+        }
+    }
+
     /// How many messages could be received now.
     ///
     /// # Errors

@@ -61,7 +61,7 @@ async fn answer(
 }
 
 /// The API: the function that the document names, called as Lambda would call it.
-async fn function(system: &Arc<System>, incoming: Incoming) -> Response {
+pub(crate) async fn function(system: &Arc<System>, incoming: Incoming) -> Response {
     let Incoming { parts, body, from, id, path } = &incoming;
     let (name, route_key, variables) = match system.router.find(&parts.method, path) {
         Match::Function { name, route_key, variables } => (name, route_key, variables),

@@ -92,14 +92,14 @@ pub(crate) struct System {
     pub(crate) host: String,
     /// Held for reading by everything that calls functions, for writing by whoever needs that none is at work.
     pub(crate) traffic: RwLock<()>,
-    functions: Functions,
+    pub(crate) functions: Functions,
     // Looks at the same table without being counted and without faults.
     observer: Store,
     counted_from: Mutex<Counters>,
     quiet: Quiet,
-    queue: Queue,
+    pub(crate) queue: Queue,
     dynamodb: String,
-    sandbox: Option<Sandbox>,
+    pub(crate) sandbox: Option<Sandbox>,
     parts: Parts,
 }
 
@@ -113,7 +113,20 @@ struct Parts {
 }
 
 impl System {
+    /// A system in which everything runs that runs by itself.
     pub(crate) async fn start(
+        listener: std::net::TcpListener,
+        folder: Arc<Folder>,
+        given: &Given,
+        faults: &Faults,
+    ) -> Result<Arc<Self>, StartError> {
+        let system = Self::serving(listener, folder, given, faults).await?;
+        system.run().await;
+        Ok(system)
+    }
+
+    /// A system that answers, and in which nothing else runs by itself.
+    pub(crate) async fn serving(
         listener: std::net::TcpListener,
         folder: Arc<Folder>,
         given: &Given,
@@ -190,21 +203,24 @@ impl System {
                 database: tokio::sync::Mutex::new(Some(database)),
             },
         });
-        system.run(listener).await;
+        system.serve(listener).await;
         Ok(system)
     }
 
-    /// Sets everything going that runs by itself.
-    async fn run(self: &Arc<Self>, listener: TcpListener) {
-        let mut running = self.parts.running.lock().await;
+    async fn serve(self: &Arc<Self>, listener: TcpListener) {
         let routes = server::routes(Arc::clone(self)).into_make_service_with_connect_info::<SocketAddr>();
         let stopping = told(&self.parts.stopping);
-        running.spawn(async move {
+        self.parts.running.lock().await.spawn(async move {
             let served = axum::serve(listener, routes).with_graceful_shutdown(stopping).await;
             if let Err(error) = served {
                 tracing::error!(%error, "the server stopped");
             }
         });
+    }
+
+    /// Sets everything going that runs by itself.
+    async fn run(self: &Arc<Self>) {
+        let mut running = self.parts.running.lock().await;
         let poller = Poller::new(self.queue.clone(), self.settle_function(), self.quiet.clone());
         running.spawn(poller.run(told(&self.parts.stopping)));
         let (system, stopping) = (Arc::clone(self), told(&self.parts.stopping));

@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 
-use super::{Faults, Target, Verdict};
+use super::{Faults, Target, Verdict, overtake};
 
 /// The real HTTP client, with a fault asked before each call.
 #[derive(Debug)]
@@ -66,6 +66,12 @@ impl HttpConnector for FaultyConnector {
                     inner.call(request).await
                 }
                 Verdict::Answer { status, code } => answer(status, &code),
+                Verdict::Overtake { member } => {
+                    if let Some(faster) = overtake::request(&request, member) {
+                        inner.call(faster).await?;
+                    }
+                    inner.call(request).await
+                }
                 Verdict::KillBefore => faults.kill().await,
                 Verdict::KillAfter => {
                     // The effect must stand before the process dies; whether it was an error no longer matters.
@@ -90,7 +96,8 @@ fn lost(reason: &'static str) -> ConnectorError {
 /// An error as the AWS JSON protocols write it.
 fn answer(status: u16, code: &str) -> Result<HttpResponse, ConnectorError> {
     let status = StatusCode::try_from(status).map_err(|error| ConnectorError::user(error.into()))?;
-    let body = serde_json::json!({ "__type": code, "message": "injected" }).to_string();
+    let named = || serde_json::json!({ "__type": code, "message": "injected" }).to_string();
+    let body = if code.starts_with('{') { code.to_owned() } else { named() };
     let mut response = HttpResponse::new(status, SdkBody::from(body));
     response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
     Ok(response)

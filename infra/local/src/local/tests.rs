@@ -105,3 +105,96 @@ async fn nonsense_gets_a_problem_of_its_own_and_changes_nothing() {
     assert_eq!((&verified["ok"], &verified["escrows"]), (&json!(true), &json!(0)));
     local.stop().await;
 }
+
+/// An escrow that was paid in the sandbox; its id and the tokens of buyer and seller.
+async fn held(local: &Local) -> (String, [String; 2]) {
+    let mut tokens = [String::new(), String::new()];
+    for (token, sub) in tokens.iter_mut().zip(["usr_buyer", "usr_seller"]) {
+        let (_, answer) = call(local, "POST", "/_local/tokens", &json!({ "sub": sub })).await;
+        *token = answer["token"].as_str().unwrap().to_owned();
+    }
+    let order = json!({
+        "kind": "service", "subject": { "type": "job", "id": "job_1" }, "buyer": "usr_buyer", "seller": "usr_seller",
+        "currency": "SAR", "amount": "150.00", "gateway": "stripe",
+    });
+    let api = Api::new(local.url());
+    let created = api.post("/v1/checkouts").quietly().by(&tokens[0]).key("one").send(&order).await.unwrap();
+    let created = created.is(201).unwrap();
+    let page = created["checkout"]["url"].as_str().unwrap();
+    assert_eq!(call(local, "POST", page, &json!({ "outcome": "paid", "duplicates": 2 })).await.0, 200);
+    assert_eq!(call(local, "POST", "/_local/settle", &Value::Null).await, (200, json!({ "quiet": true })));
+    (created["escrow"]["id"].as_str().unwrap().to_owned(), tokens)
+}
+
+async fn command(local: &Local, escrow: &str, name: &str, token: &str) -> Value {
+    let api = Api::new(local.url());
+    let path = format!("/v1/escrows/{escrow}/{name}");
+    api.post(&path).quietly().by(token).key("one").send(&json!({})).await.unwrap().is(200).unwrap()
+}
+
+#[tokio::test]
+async fn everything_that_arrives_twice_happens_once() {
+    let twice = |_: &Call<'_>| Verdict::SendTwice;
+    let local = Local::start(Options::in_memory().with_faults(twice)).await.unwrap();
+    let (escrow, [buyer, seller]) = held(&local).await;
+    command(&local, &escrow, "deliver", &seller).await;
+    assert_eq!(command(&local, &escrow, "release", &buyer).await["status"], "released");
+    let api = Api::new(local.url());
+    let wallet = api.get("/v1/wallets/usr_seller").quietly().by(&seller).send(&Value::Null).await.unwrap();
+    assert_eq!(wallet.is(200).unwrap()["balances"][0]["available"], "135.00");
+    let (_, verified) = call(&local, "GET", "/_local/verify", &Value::Null).await;
+    assert_eq!((&verified["ok"], &verified["lines"]), (&json!(true), &json!(1)), "{verified}");
+    local.stop().await;
+}
+
+#[tokio::test]
+async fn a_refund_whose_answer_was_lost_reaches_the_gateway_once_and_is_found_out() {
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    let lost = move |call: &Call<'_>| {
+        let refund = call.target == crate::faults::Target::Gateway && call.operation == "POST /v1/refunds";
+        let first = refund && asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0;
+        if first { Verdict::LoseAnswer } else { Verdict::Pass }
+    };
+    let local = Local::start(Options::in_memory().with_faults(lost)).await.unwrap();
+    let (escrow, [_, seller]) = held(&local).await;
+    assert_eq!(command(&local, &escrow, "refund", &seller).await["status"], "refunding");
+    // The lease of the try that seems to have failed must be over before anybody asks again.
+    assert_eq!(call(&local, "POST", "/_local/clock", &json!({ "advance": "PT1H" })).await.0, 200);
+    let api = Api::new(local.url());
+    let path = format!("/v1/escrows/{escrow}");
+    let seen = api.get(&path).quietly().by(&seller).send(&Value::Null).await.unwrap().is(200).unwrap();
+    assert_eq!(seen["status"], "refunded");
+    let (_, sandbox) = call(&local, "GET", "/_local/sandbox/stripe", &Value::Null).await;
+    assert_eq!(sandbox["refunds"].as_array().unwrap().len(), 1, "{sandbox}");
+    let (_, verified) = call(&local, "GET", "/_local/verify", &Value::Null).await;
+    assert_eq!(verified["ok"], true, "{verified}");
+    local.stop().await;
+}
+
+#[tokio::test]
+async fn a_kill_after_any_write_of_a_release_leaves_it_done_or_not_done() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let folder = Folder::new("kill");
+    let armed = Arc::new(AtomicBool::new(false));
+    let trigger = Arc::clone(&armed);
+    let kill = move |call: &Call<'_>| {
+        let write = call.operation == "TransactWriteItems" && trigger.load(Ordering::SeqCst);
+        if write { Verdict::KillAfter } else { Verdict::Pass }
+    };
+    let local = Local::start(Options::in_folder(&folder.0).with_faults(kill)).await.unwrap();
+    let (escrow, [buyer, seller]) = held(&local).await;
+    armed.store(true, Ordering::SeqCst);
+    let api = Api::new(local.url());
+    let path = format!("/v1/escrows/{escrow}/release");
+    assert!(api.post(&path).quietly().by(&buyer).key("one").send(&json!({})).await.is_err(), "a dead process answered");
+    local.ended().await;
+    drop(local);
+
+    let local = Local::start(Options::in_folder(&folder.0)).await.unwrap();
+    assert_eq!(command(&local, &escrow, "release", &buyer).await["status"], "released");
+    let api = Api::new(local.url());
+    let wallet = api.get("/v1/wallets/usr_seller").quietly().by(&seller).send(&Value::Null).await.unwrap();
+    assert_eq!(wallet.is(200).unwrap()["balances"][0]["available"], "135.00", "credited once");
+    local.stop().await;
+}
