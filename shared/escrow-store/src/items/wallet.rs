@@ -1,4 +1,5 @@
-//! The stored wallet and the stored line of its statement. Owner, unit's code and number stand in the key.
+//! The stored wallet and the stored line of its statement. Owner, unit's code and number stand in the key. No name here is that of
+//! an index key (see [`crate::keys::attribute`]): neither has a place in any index.
 
 use super::escrow::{read_unit, unit};
 use super::{minor, word};
@@ -83,9 +84,9 @@ pub(super) struct StoredLine {
     /// What changed.
     m: i64,
     /// Balance before.
-    b: i64,
+    x: i64,
     /// Balance after.
-    e: i64,
+    y: i64,
     /// The escrow behind it, without its prefix.
     i: String,
     /// The entry behind it.
@@ -100,8 +101,8 @@ impl From<&WalletLine> for StoredLine {
             a: at.as_millis(),
             k: kind.as_str().to_owned(),
             m: *units,
-            b: *before,
-            e: *after,
+            x: *before,
+            y: *after,
             i: escrow.body().to_owned(),
             g: *entry,
         }
@@ -124,8 +125,8 @@ impl StoredLine {
             at: Timestamp::from_millis(self.a),
             kind: word(&self.k)?,
             units: self.m,
-            before: self.b,
-            after: self.e,
+            before: self.x,
+            after: self.y,
             escrow: EscrowId::from_body(&self.i).map_err(|_| "a line without an escrow")?,
             entry: self.g,
         })
