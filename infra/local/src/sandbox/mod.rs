@@ -67,6 +67,19 @@ pub struct Settings {
     pub hold: Duration,
 }
 
+/// An event that the gateway has to tell, as it posts it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// Counts events.
+    pub number: u64,
+    /// `evt_…`
+    pub id: String,
+    /// `refund.updated`
+    pub kind: String,
+    /// The bytes that are signed and posted.
+    pub body: String,
+}
+
 /// The sandbox. Clones are the same one.
 #[derive(Clone)]
 pub struct Sandbox {
@@ -205,6 +218,25 @@ impl Sandbox {
             delivery.attempts == 0 || delivery.due <= now.as_millis() || desk.retries_in_hand.contains(&delivery.number)
         };
         desk.book.waiting_deliveries().filter(due).count() + desk.book.expired_by(now.as_seconds()).count()
+    }
+
+    /// Every event from this number on, whether or not it was posted. Sessions whose time is over expire before.
+    #[must_use]
+    pub fn told_since(&self, number: u64) -> Vec<Told> {
+        // A sandbox that has ended tells nothing new.
+        let _ = self.change(Cause::default(), None, |_| ());
+        let desk = self.desk();
+        let events = desk.book.events.values().filter(|event| event.number >= number);
+        let mut told: Vec<Told> = events
+            .map(|event| Told {
+                number: event.number,
+                id: event.id.clone(),
+                kind: event.kind.clone(),
+                body: event.body.clone(),
+            })
+            .collect();
+        told.sort_by_key(|event| event.number);
+        told
     }
 
     /// Changes its value with every change of the sandbox.
