@@ -26,6 +26,10 @@ pub(crate) enum Fault {
     LoseAnswer,
     /// It is done twice; the second answer arrives.
     Twice,
+    /// It is done twice, so far apart that the database has forgotten the first one's request token; the second answer arrives.
+    TwiceForgotten,
+    /// It is done, and its answer never ends.
+    Hang,
     /// It never arrives.
     NotSent,
     /// It never arrives; this is answered instead.
@@ -127,9 +131,24 @@ impl HttpConnector for Connector {
                     inner.call(request).await?;
                     inner.call(again).await
                 }
+                Fault::TwiceForgotten => {
+                    let mut again = request.try_clone().unwrap();
+                    let body = std::str::from_utf8(request.body().bytes().unwrap()).unwrap();
+                    let (before, token) = body.split_once(r#""ClientRequestToken":""#).unwrap();
+                    // Another token of the same length.
+                    let other = if token.starts_with('0') { '1' } else { '0' };
+                    let body = format!(r#"{before}"ClientRequestToken":"{other}{}"#, &token[1..]);
+                    *again.body_mut() = SdkBody::from(body);
+                    inner.call(request).await?;
+                    inner.call(again).await
+                }
                 Fault::LoseAnswer => {
                     inner.call(request).await?;
                     Err(lost())
+                }
+                Fault::Hang => {
+                    inner.call(request).await?;
+                    std::future::pending().await
                 }
                 Fault::NotSent => Err(lost()),
                 Fault::Answer(status, body) => Ok(HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body))),

@@ -61,6 +61,14 @@ async fn a_write_whose_answer_was_lost_is_recognised_as_ones_own() {
 }
 
 #[tokio::test]
+async fn an_answer_that_does_not_come_in_time_is_not_waited_for() {
+    let bed = bed().await;
+    bed.wire.next("PutItem", Fault::Hang);
+    assert_eq!(bed.store.commit(0, &offer("a").created()).await.unwrap(), Outcome::Applied);
+    assert_eq!(bed.wire.asked(), ["PutItem", "PutItem"]);
+}
+
+#[tokio::test]
 async fn a_write_that_never_arrived_is_sent_again() {
     let bed = bed().await;
     for fault in [

@@ -98,8 +98,9 @@ async fn a_member_that_is_missing_or_unreadable_is_named_too() {
 
 #[tokio::test]
 async fn a_transaction_whose_answer_was_lost_is_recognised_as_ones_own() {
-    // The repetition is answered by DynamoDB from its request token; past its ten minutes by the token in the items.
-    for fault in [Fault::LoseAnswer, Fault::Twice] {
+    // The repetition is answered by DynamoDB from its request token; past its ten minutes it fails on its own items, and their
+    // token tells.
+    for fault in [Fault::LoseAnswer, Fault::Twice, Fault::TwiceForgotten] {
         let bed = bed().await;
         let release = release_of(&bed, "a").await;
         bed.wire.next("TransactWriteItems", fault);
@@ -110,7 +111,7 @@ async fn a_transaction_whose_answer_was_lost_is_recognised_as_ones_own() {
 }
 
 #[tokio::test]
-async fn a_repetition_that_fails_on_its_own_items_is_recognised_by_their_token() {
+async fn an_answer_lost_for_good_is_found_out_by_reading_the_token() {
     let bed = bed().await;
     let release = release_of(&bed, "a").await;
     bed.wire.next("TransactWriteItems", Fault::LoseAnswer);
