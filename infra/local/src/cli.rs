@@ -14,7 +14,7 @@ use crate::settings::Given;
 
 /// Holdfast on this machine: the API, a DynamoDB, queues, schedules and a payment sandbox in one process.
 #[derive(Debug, Parser)]
-#[command(name = "holdfast", version, args_conflicts_with_subcommands = true)]
+#[command(name = "holdfast", version, args_conflicts_with_subcommands = true, after_help = ENVIRONMENT)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -25,6 +25,14 @@ struct Cli {
     #[arg(long, default_value = ".holdfast", value_name = "DIR|memory")]
     data: Data,
 }
+
+const ENVIRONMENT: &str = "\
+Environment:
+  STRIPE_SECRET_KEY      use the real Stripe with this key instead of the sandbox
+  STRIPE_API_BASE        use whatever speaks Stripe's API at this address
+  STRIPE_WEBHOOK_SECRET  what webhooks are signed with; several, separated by commas, while rotating
+  HOLDFAST_LOG           which log lines: info, warn, debug, escrow_store=debug
+  HOLDFAST_…             the deployment's other settings, such as HOLDFAST_FEE_BASIS_POINTS";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -60,7 +68,7 @@ async fn serve(port: u16, data: Data) -> ExitCode {
         Ok(local) => local,
         Err(error) => return failed(&error),
     };
-    say(&greeting(local.url(), &data));
+    say(&greeting(&local, &data));
     let mut asked = false;
     loop {
         tokio::select! {
@@ -105,14 +113,16 @@ fn settings() -> Given {
         .collect()
 }
 
-fn greeting(url: &str, data: &Data) -> String {
+fn greeting(local: &Local, data: &Data) -> String {
+    let url = local.url();
+    let stripe = if local.has_sandbox() { "its own sandbox" } else { "the real one, or what STRIPE_API_BASE names" };
     let kept = match data {
         Data::Folder(path) => format!("kept in {}", path.display()),
         Data::Memory => "in memory, gone when this stops".to_owned(),
     };
     format!(
         r#"
-Holdfast is ready. Data is {kept}.
+Holdfast is ready. Data is {kept}; Stripe is {stripe}.
 
   {url}/          where to begin
   {url}/docs      the API's reference
@@ -128,7 +138,7 @@ Try it:
       "buyer": "usr_buyer", "seller": "usr_seller",
       "currency": "SAR", "amount": "150.00", "gateway": "stripe"}}'
 
-  Open the checkout's url and pay in the sandbox. Later, move the clock:
+  Open the checkout's url and pay. Once usr_seller has delivered (POST /v1/escrows/{{id}}/deliver), let a week pass:
 
   curl -s {url}/_local/clock -d '{{"advance": "P7D"}}'
 

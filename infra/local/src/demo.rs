@@ -14,7 +14,6 @@ use client::{Api, CallFailed};
 
 /// The demo did not go as promised.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each says itself what it is")]
 pub(crate) enum DemoFailed {
     #[error(transparent)]
     Start(#[from] StartError),

@@ -66,6 +66,7 @@ pub(crate) struct Started {
     pub(crate) clock: Clock,
     pub(crate) dynamodb: String,
     pub(crate) table: String,
+    pub(crate) has_sandbox: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -116,6 +117,12 @@ impl Local {
     #[must_use]
     pub fn table(&self) -> &str {
         &self.started.table
+    }
+
+    /// Whether its Stripe is the sandbox.
+    #[must_use]
+    pub fn has_sandbox(&self) -> bool {
+        self.started.has_sandbox
     }
 
     /// A client of its DynamoDB for whoever looks from outside: no fault is injected and nothing is counted.

@@ -253,6 +253,7 @@ impl System {
             clock: self.clock.clone(),
             dynamodb: self.dynamodb.clone(),
             table: TABLE.to_owned(),
+            has_sandbox: self.sandbox.is_some(),
         }
     }
 
