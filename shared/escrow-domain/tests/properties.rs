@@ -23,7 +23,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 /// How many cases: 10 000, or what `PROPTEST_CASES` says.
-pub(crate) fn cases() -> u32 {
+#[expect(clippy::disallowed_methods, reason = "how long a test runs is said by whoever runs it")]
+fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(10_000)
 }
 
@@ -184,11 +185,11 @@ impl Run {
     }
 
     fn people(&mut self, step: Step) {
-        let milestone = Some(self.milestone(step.part));
-        let there = self.deal.escrow.milestones[usize::from(milestone.unwrap())].money;
+        let index = self.milestone(step.part);
+        let (milestone, there) = (Some(index), self.deal.escrow.milestones[usize::from(index)].money);
         let part = |whole: Minor| {
             let part = share(whole, step.share);
-            if step.choice % 2 == 0 || part.is_zero() { None } else { Some(part) }
+            if step.choice.is_multiple_of(2) || part.is_zero() { None } else { Some(part) }
         };
         let (held, reason) = (part(there.held), Some("because".to_owned()));
         let either = at(&[Role::Buyer, Role::Seller, Role::Operator], step.choice);
@@ -217,7 +218,7 @@ impl Run {
             15 => {
                 let overlay = Command::Freeze { reason: "suspicion".to_owned() };
                 let lift = Command::Unfreeze { reason: "cleared".to_owned() };
-                self.command(Role::Operator, if step.choice % 3 == 0 { overlay } else { lift });
+                self.command(Role::Operator, if step.choice.is_multiple_of(3) { overlay } else { lift });
             }
             16 | 17 => {
                 let resolution = at(&[Resolution::Done, Resolution::Retry], step.choice);
@@ -226,7 +227,7 @@ impl Run {
             _ => {
                 let expires_at = self.deal.now.after(Period::hours(24));
                 let mut milestones = vec![self.milestone(step.part)];
-                if step.choice % 3 == 0 && self.milestone(step.choice) != milestones[0] {
+                if step.choice.is_multiple_of(3) && self.milestone(step.choice) != milestones[0] {
                     milestones.push(self.milestone(step.choice));
                 }
                 self.command(Role::Buyer, Command::AddPayment(new_payment(&milestones, expires_at)));
@@ -241,12 +242,10 @@ impl Run {
                 let fact = self.deal.capture_of(payment, &format!("pi_{payment}_{}", step.choice % 12 / 10));
                 self.fact(fact);
             }
-            22 => self.fact(
-                at(&[0, 1, 2], step.choice)
-                    .eq(&0)
-                    .then_some(Fact::Processing { payment })
-                    .unwrap_or(Fact::Closed { payment }),
-            ),
+            22 => {
+                let processing = step.choice.is_multiple_of(3);
+                self.fact(if processing { Fact::Processing { payment } } else { Fact::Closed { payment } });
+            }
             23..=25 => {
                 let Some(refund) = self.refund(step.part) else { return };
                 let outcome = match step.choice % 4 {
@@ -265,10 +264,10 @@ impl Run {
             }
             _ => {
                 let name = at(&["du_1", "du_2"], step.choice);
-                let fact = if step.share % 2 == 0 {
+                let fact = if step.share.is_multiple_of(2) {
                     chargeback_opened(name)
                 } else {
-                    chargeback_closed(name, step.part % 4 != 0)
+                    chargeback_closed(name, !step.part.is_multiple_of(4))
                 };
                 self.fact(fact);
             }
@@ -279,7 +278,7 @@ impl Run {
         let payment = self.payment(step.part);
         let until = self.deal.escrow.payments[usize::from(payment)].expires_at;
         let page = format!("cs_{payment}");
-        let outcome = if step.choice % 8 == 0 {
+        let outcome = if step.choice.is_multiple_of(8) {
             decide::checkout_refused(&self.deal.escrow, payment, self.deal.moment())
         } else {
             decide::checkout_opened(&self.deal.escrow, payment, &page, "https://pay", until, self.deal.moment())
@@ -316,7 +315,7 @@ impl Run {
                 return;
             }
             (_, 1, Task::Refund(number)) => work::doubt(&self.deal.escrow, number, "nobody can tell", now),
-            (_, _, task) => work::put_off(&self.deal.escrow, task, token, step.choice % 2 == 0, now),
+            (_, _, task) => work::put_off(&self.deal.escrow, task, token, step.choice.is_multiple_of(2), now),
         };
         self.deal.commit_if_changed(outcome.unwrap());
     }
@@ -337,7 +336,7 @@ impl Run {
             }
             _ => {}
         }
-        if step.kind >= 37 || step.share % 3 == 0 {
+        if step.kind >= 37 || step.share.is_multiple_of(3) {
             let due = self.deal.escrow.due_at().map_or(Period::ZERO, |due| due.since(self.deal.now));
             let just_before = Period::from_millis(due.as_millis() - 1);
             let hours = Period::hours(u32::from(step.share));

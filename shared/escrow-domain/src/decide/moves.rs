@@ -52,7 +52,30 @@ impl Draft {
                 self.promise_refund(payment, capture, RefundOf::Milestone(milestone), part, amount)?;
             }
         }
-        if total_left.is_zero() { Ok(()) } else { Err(Broken("a refund of more than was captured").into()) }
+        if total_left.is_zero() { Ok(()) } else { self.keep_fraction(milestone, total_left, principal_left) }
+    }
+
+    /// Where refunds failed and money went back by hand in between, the platform has borne fractions of the buyer's fee: a unit each at
+    /// most. A gateway gives back no more than it captured, so what the last refund lacks is what the platform gave before.
+    fn keep_fraction(&mut self, milestone: u8, lacking: Minor, principal: Minor) -> Result<(), Undecided> {
+        let fractions = i64::try_from(self.escrow.journal.len()).unwrap_or(i64::MAX);
+        let by_hand = self.escrow.payments.iter().flat_map(|payment| &payment.captures);
+        if lacking.units() > fractions || by_hand.into_iter().all(|capture| capture.unasked.is_zero()) {
+            return Err(Broken("a refund of more than was captured").into());
+        }
+        self.book(Account::Escrow, Account::Fees, lacking)?;
+        let promised_now = self.at();
+        let last = self.escrow.refunds.last_mut().filter(|refund| {
+            refund.status == RefundStatus::Promised
+                && refund.of == RefundOf::Milestone(milestone)
+                && refund.promised_at == promised_now
+        });
+        match last {
+            Some(refund) => refund.principal = refund.principal.plus(principal)?,
+            // Nothing of it is left at the gateway: it is back already.
+            None => self.shift(milestone, Bucket::Refunding, Bucket::Refunded, principal)?,
+        }
+        Ok(())
     }
 
     /// Takes a failed refund's money back into the milestone (`from` its bucket to `held`), or out again when it goes back after all.

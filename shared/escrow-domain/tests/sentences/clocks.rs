@@ -38,7 +38,8 @@ fn what_is_never_delivered_goes_back_at_the_deadline_and_not_before() {
 #[test]
 fn windows_are_half_open() {
     // Each: a deal, how long the window is, who does what in it.
-    let windows: [(fn() -> Deal, Period, Role, Command); 5] = [
+    type Window = (fn() -> Deal, Period, Role, Command);
+    let windows: [Window; 5] = [
         (held, Period::days(30), Role::Seller, deliver()),
         (held, Period::days(1), Role::Buyer, cancel()),
         (delivered, Period::days(7), Role::Buyer, dispute(None)),
