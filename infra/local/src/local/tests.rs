@@ -198,3 +198,24 @@ async fn a_kill_after_any_write_of_a_release_leaves_it_done_or_not_done() {
     assert_eq!(wallet.is(200).unwrap()["balances"][0]["available"], "135.00", "credited once");
     local.stop().await;
 }
+
+#[tokio::test]
+async fn verify_notices_a_line_that_is_missing_from_a_statement() {
+    let local = Local::start(Options::in_memory()).await.unwrap();
+    let (escrow, [buyer, _]) = held(&local).await;
+    command(&local, &escrow, "release", &buyer).await;
+    assert_eq!(call(&local, "GET", "/_local/verify", &Value::Null).await.1["ok"], true);
+
+    let database = local.dynamodb();
+    let everything = database.scan().table_name(local.table()).send().await.unwrap();
+    let is_line = |item: &&std::collections::HashMap<_, _>| matches!(item.get("sk"), Some(aws_sdk_dynamodb::types::AttributeValue::S(key)) if key.starts_with("L#"));
+    let line = everything.items().iter().find(is_line).unwrap();
+    #[expect(clippy::disallowed_methods, reason = "the damage that must be noticed")]
+    let removal = database.delete_item().table_name(local.table());
+    removal.key("pk", line["pk"].clone()).key("sk", line["sk"].clone()).send().await.unwrap();
+
+    let (status, found) = call(&local, "GET", "/_local/verify", &Value::Null).await;
+    assert_eq!((status, &found["ok"]), (200, &json!(false)), "{found}");
+    assert_eq!(found["breaks"][0]["at"], "wallet:usr_seller:SAR", "{found}");
+    local.stop().await;
+}
