@@ -99,13 +99,15 @@ async fn look_up(
     }
     let ask = ask(&escrow, number)?;
     let known = escrow.refunds.get(usize::from(number)).and_then(|refund| refund.reference.clone());
+    // The quiet period counts to the moment at which the gateway was asked, not to that of its answer.
+    let asked = app.moment();
     match gateway.look_up_refund(&ask, known.as_deref(), Deadline::within(PATIENCE)).await {
         Ok(Some(standing)) => answered(app, gateway.name(), escrow, number, standing).await,
         Ok(None) => {
             // The claim is this worker's, so nobody else changes this effect; the rest of the escrow may have moved meanwhile.
             let escrow = note(app, escrow, |escrow| match escrow.claimed_by(task, token) {
                 None => Ok(Outcome::AlreadyDone),
-                Some(_) => match after_look_up(escrow, task, token, app.moment())? {
+                Some(_) => match after_look_up(escrow, task, token, asked)? {
                     NotFound::LookAgain(change) | NotFound::SendAgain(change) => Ok(Outcome::Changed(change)),
                 },
             })

@@ -70,7 +70,7 @@ pub const EVIDENCE_WINDOW: Period = Period::days(2);
 pub const MOST_ROUNDS: u8 = 3;
 /// How often one milestone may be disputed.
 pub const MOST_DISPUTES: u8 = 2;
-/// At most this long for a revision, beyond what is left of the delivery time.
+/// A seller has at most this long for a revision, from the request for changes on.
 pub const REVISION_TIME: Period = Period::days(7);
 /// All extensions of one milestone together.
 pub const LONGEST_EXTENSION: Period = Period::days(30);
