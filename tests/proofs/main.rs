@@ -7,4 +7,9 @@
     reason = "a proof says what must hold by stopping when it does not"
 )]
 
+mod bad_input;
+mod counters;
+mod crashes;
+mod hand;
 mod stories;
+mod structure;
