@@ -7,11 +7,13 @@ use escrow_domain::decide::Outcome;
 use escrow_domain::effect::{Effect, Task};
 use escrow_domain::escrow::Escrow;
 use escrow_domain::id::{GatewayName, Operation, RefundId};
+use escrow_domain::refusal::Undecided;
 use escrow_domain::work::{KeyLife, NotFound, Plan, after_look_up, doubt, put_off, still_pending};
 use escrow_gateways::capabilities::RefundLookUp;
 use escrow_gateways::{CallError, Deadline, Gateway, Gateways, RefundAsk, RefundStanding, RefundState};
 use escrow_http::app::App;
 use escrow_http::metrics::Measure;
+use escrow_store::ChangeError;
 use std::time::Duration;
 
 /// How long a request may take. Well below the lease, so that a claim outlives its request.
@@ -60,19 +62,20 @@ async fn request(
 ) -> Result<Escrow, Unsettled> {
     let task = Task::Refund(number);
     let Some((effect, claim)) = escrow.claimed_by(task, token) else { return Ok(escrow) };
-    if app.clock.now() >= claim.lease_until {
+    let asked_at = app.clock.now();
+    if asked_at >= claim.lease_until {
         // Too long between the claim and here: another worker may have it.
         return Ok(escrow);
     }
     let (ask, key) = (ask(&escrow, number)?, escrow.refund_key(number, effect));
     match gateway.refund(&ask, &key, Deadline::within(PATIENCE)).await {
         Ok(standing) => answered(app, gateway.name(), escrow, number, standing).await,
-        Err(CallError::Refused { code, message, .. }) if Escrow::refusal_is_final(&claim, app.clock.now()) => {
+        // A no is as old as the question: what a twin did after it is not in the answer.
+        Err(CallError::Refused { code, message, .. }) if Escrow::refusal_is_final(&claim, asked_at) => {
             let operation = Operation::of_gateway(gateway.name(), &key, "refused");
             let outcome = RefundOutcome::Failed(format!("{code}: {message}"));
-            Ok(book(app, escrow, Fact::Refund { refund: number, reference: key, outcome }, operation)
-                .await?
-                .into_escrow())
+            let fact = Fact::Refund { refund: number, reference: key, money: ask.money, outcome };
+            Ok(book(app, escrow, fact, operation).await?.into_escrow())
         }
         // A twin of this request may be alive: its end is found out by looking.
         Err(refused @ CallError::Refused { .. }) => later(app, escrow, task, token, true, &refused).await,
@@ -107,18 +110,14 @@ async fn look_up(
             // The claim is this worker's, so nobody else changes this effect; the rest of the escrow may have moved meanwhile.
             let escrow = note(app, escrow, |escrow| match escrow.claimed_by(task, token) {
                 None => Ok(Outcome::AlreadyDone),
+                // Nothing may leave now, and what was found says nothing about the end of the stop: it is looked up again then.
+                Some(_) if escrow.is_stopped() => put_off(escrow, task, token, true, app.moment()),
                 Some(_) => match after_look_up(escrow, task, token, asked)? {
                     NotFound::LookAgain(change) | NotFound::SendAgain(change) => Ok(Outcome::Changed(change)),
                 },
             })
             .await?;
-            let now = app.clock.now();
-            let may_send = escrow.claimed_by(task, token).is_some_and(|(_, claim)| now < claim.lease_until);
-            if may_send && !escrow.is_stopped() {
-                request(app, gateway, escrow, number, token).await
-            } else {
-                Ok(escrow)
-            }
+            if escrow.is_stopped() { Ok(escrow) } else { request(app, gateway, escrow, number, token).await }
         }
         Err(error) => later(app, escrow, task, token, true, &error).await,
     }
@@ -158,8 +157,18 @@ async fn answered(
         RefundState::Failed(why) => (RefundOutcome::Failed(why), "failed"),
     };
     let operation = Operation::of_gateway(gateway, &standing.reference, happening);
-    let fact = Fact::Refund { refund: number, reference: standing.reference, outcome };
-    Ok(book(app, escrow, fact, operation).await?.into_escrow())
+    let RefundStanding { reference, money, .. } = standing;
+    let fact = Fact::Refund { refund: number, reference, money, outcome };
+    match book(app, escrow, fact, operation).await {
+        Ok(changed) => Ok(changed.into_escrow()),
+        // It carries our name, but is not what was promised: asking again would bring the same answer for ever.
+        Err(ChangeError::Undecided { why: Undecided::Misfit(misfit), escrow }) => {
+            let why = misfit.to_string();
+            app.metrics.record(Measure::EffectsInDoubt(1), app.clock.now());
+            Ok(note(app, *escrow, |escrow| doubt(escrow, number, &why, app.moment())).await?)
+        }
+        Err(failed) => Err(failed.into()),
+    }
 }
 
 /// The answer is in doubt: that is stored, with the time of the next try.

@@ -164,6 +164,8 @@ pub enum Fact {
         refund: u16,
         /// The gateway's id of it.
         reference: String,
+        /// How much the gateway gives back by it.
+        money: Money,
         /// How it stands.
         outcome: RefundOutcome,
     },
@@ -173,6 +175,9 @@ pub enum Fact {
         capture: String,
         /// In all.
         total: Money,
+        /// When the gateway saw it so, by its own clock. Totals also shrink, when a refund fails: one that was told before a failure
+        /// says nothing about what happened after it.
+        told_at: Timestamp,
     },
     /// A card's holder disputes a capture.
     ChargebackOpened {

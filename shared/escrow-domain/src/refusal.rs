@@ -164,6 +164,15 @@ pub enum Misfit {
     },
 }
 
+impl Misfit {
+    /// The gateway tells of one amount, and another is stored.
+    #[must_use]
+    pub fn other_amount(told: Money, expected: Money) -> Self {
+        let words = |money: Money| format!("{money} {}", money.currency);
+        Self::OtherAmount { told: words(told), expected: words(expected) }
+    }
+}
+
 /// An invariant of the money does not hold. The change is thrown away, the caller sees an internal error, an alarm sounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an invariant is broken: {0}")]

@@ -18,6 +18,8 @@ pub const LEASE: Period = Period::minutes(1);
 pub const QUIET: Period = Period::minutes(15);
 /// No interval between two tries is longer.
 const LONGEST_BACK_OFF: Period = Period::hours(1);
+/// The token of a claim that its worker has given up: no worker's own, since theirs are random.
+const NOBODY: [u8; 16] = [0; 16];
 /// A page that could not be closed is tried so often; after that a payment of it is simply absorbed.
 const MOST_CLOSING_TRIES: u8 = 40;
 
@@ -90,6 +92,8 @@ impl Escrow {
             Progress::Ready => Plan::Send,
             Progress::Sending(claim) if now.at < claim.lease_until => Plan::Wait(claim.lease_until),
             Progress::Sending(_) if !outward => Plan::Send,
+            // The first request may never have arrived: then another would pay in spite of the stop. Looking pays nothing.
+            Progress::Sending(_) if self.is_stopped() => Plan::LookUp,
             Progress::Sending(claim) => match key_life {
                 Some(life)
                     if !effect.look_up_first && effect.epoch >= now.epoch && now.at < claim.first_sent.after(life) =>
@@ -151,7 +155,8 @@ impl Escrow {
     }
 }
 
-/// The answer is in doubt: the effect stays claimed, and is tried again later. After a 5xx the gateway is asked first.
+/// The answer is in doubt: the effect stays claimed, and is tried again later. After a 5xx the gateway is asked first. A refund of
+/// which nobody could find out for thirty days whether it was made is put before an operator.
 ///
 /// # Errors
 /// [`Undecided::Broken`] if there is no such effect.
@@ -167,6 +172,12 @@ pub fn put_off(
     }
     let mut next = escrow.clone();
     let effect = effect_mut(&mut next, task)?;
+    if let Task::Refund(number) = task
+        && let Some(refund) = escrow.refunds.get(usize::from(number))
+        && (now.at >= refund.promised_at.after(REFUND_REVIEW_AFTER) || effect.key_suffix == u8::MAX)
+    {
+        return doubt(escrow, number, "nobody could find out whether the gateway made this refund", now);
+    }
     effect.look_up_first = effect.look_up_first || look_up_first;
     effect.due_at = effect.due_at.max(now.at.after(back_off(effect.tries)));
     let given_up = matches!(task, Task::ClosePayment(_)) && effect.tries >= MOST_CLOSING_TRIES;
@@ -200,8 +211,9 @@ pub fn after_look_up(escrow: &Escrow, task: Task, token: [u8; 16], now: Moment) 
     let effect = effect_mut(&mut next, task)?;
     match claim.earlier_lease {
         Some(ended) if now.at < ended.after(QUIET) => {
-            // This claim sent nothing, so it does not count as a request: the quiet period runs from the one before.
-            let waiting = Claim { lease_until: ended, earlier_lease: None, ..claim };
+            // This claim sent nothing, so it does not count as a request: the quiet period runs from the one before. It is given up
+            // with that: whoever still held it would read here that no request was ever sent.
+            let waiting = Claim { token: NOBODY, lease_until: ended, earlier_lease: None, ..claim };
             effect.progress = Progress::Sending(waiting);
             effect.due_at = ended.after(QUIET);
             Ok(NotFound::LookAgain(Box::new(quietly(next)?)))

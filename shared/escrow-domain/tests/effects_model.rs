@@ -171,7 +171,8 @@ impl State {
     }
 
     fn fact(&self, outcome: RefundOutcome) -> Self {
-        let fact = Fact::Refund { refund: 0, reference: "re_0".to_owned(), outcome };
+        let money = self.escrow.refunds[0].amount.of(self.escrow.terms.currency);
+        let fact = Fact::Refund { refund: 0, reference: "re_0".to_owned(), money, outcome };
         let operation = name_of(&fact);
         self.decided(Role::Gateway, Command::Fact(fact), operation).expect("a fact is booked")
     }

@@ -9,7 +9,7 @@ use escrow_domain::fees::{Fee, FeePayer};
 use escrow_domain::id::{EscrowId, GatewayName, Operation, UserId};
 use escrow_domain::journal::{Account, Actor};
 use escrow_domain::lifecycle::{Role, Stage};
-use escrow_domain::money::{Minor, Money};
+use escrow_domain::money::Minor;
 use escrow_domain::payment::{CheckoutRequest, RefundStatus, Source};
 use escrow_domain::policy::{Kind, Policy};
 use escrow_domain::refusal::{Refusal, Undecided};
@@ -243,8 +243,15 @@ impl Deal {
 
     /// The refund of that number came to this at the gateway.
     pub(crate) fn refunded(&mut self, refund: u16, outcome: RefundOutcome) -> bool {
-        let fact = Fact::Refund { refund, reference: format!("re_{refund}"), outcome };
+        let fact = self.refund_told(refund, outcome);
         self.fact(&fact)
+    }
+
+    /// What the gateway says of that refund.
+    pub(crate) fn refund_told(&self, refund: u16, outcome: RefundOutcome) -> Fact {
+        let money =
+            self.escrow.refunds.get(usize::from(refund)).map_or(minor(15_000), |refund| refund.amount).of(sar());
+        Fact::Refund { refund, reference: format!("re_{refund}"), money, outcome }
     }
 }
 
@@ -277,7 +284,7 @@ pub(crate) fn name_of(fact: &Fact) -> Operation {
             RefundOutcome::Succeeded => (reference.clone(), "succeeded".to_owned()),
             RefundOutcome::Failed(_) => (reference.clone(), "failed".to_owned()),
         },
-        Fact::CaptureRefunded { capture, total } => (capture.clone(), format!("refunded {total}")),
+        Fact::CaptureRefunded { capture, total, .. } => (capture.clone(), format!("refunded {total}")),
         Fact::ChargebackOpened { reference, .. } => (reference.clone(), "opened".to_owned()),
         Fact::ChargebackClosed { reference, won } => (reference.clone(), format!("closed {won}")),
     };
@@ -381,8 +388,13 @@ pub(crate) fn resolve(resolution: Resolution) -> Command {
     Command::Resolve { resolution, reason: "looked at the gateway".to_owned() }
 }
 
+/// The newest total there is.
 pub(crate) fn total_refunded(units: i64) -> Fact {
-    Fact::CaptureRefunded { capture: "pi_1".to_owned(), total: Money { amount: minor(units), currency: sar() } }
+    total_refunded_at(units, Timestamp::from_millis(i64::MAX))
+}
+
+pub(crate) fn total_refunded_at(units: i64, told_at: Timestamp) -> Fact {
+    Fact::CaptureRefunded { capture: "pi_1".to_owned(), total: minor(units).of(sar()), told_at }
 }
 
 pub(crate) fn chargeback_opened(reference: &str) -> Fact {

@@ -128,7 +128,7 @@ fn fact(transition: Transition, deal: &Deal) -> Option<Fact> {
     let refund =
         deal.escrow.refunds.iter().rposition(|refund| !refund.is_over() && refund.status != RefundStatus::Failed);
     let number = refund.map_or(0, |at| u16::try_from(at).unwrap());
-    let moved = |outcome| Fact::Refund { refund: number, reference: format!("re_{number}"), outcome };
+    let moved = |outcome| deal.refund_told(number, outcome);
     Some(match transition {
         Transition::Fund | Transition::AbsorbPayment => deal.capture_of(0, "pi_new"),
         Transition::ClosePayment => Fact::Closed { payment: 1 },

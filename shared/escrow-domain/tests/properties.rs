@@ -2,7 +2,7 @@
 //! every step the money adds up, and in the end everything can be settled.
 
 use crate::fixture::{
-    Deal, Offer, actor, chargeback_closed, chargeback_opened, minor, name_of, new_payment, sar, user,
+    Deal, Offer, START, actor, chargeback_closed, chargeback_opened, minor, name_of, new_payment, sar, user,
 };
 use escrow_domain::actions::Scopes;
 use escrow_domain::command::{Attempt, Command, Fact, RefundOutcome, Resolution};
@@ -253,14 +253,16 @@ impl Run {
                     1 => RefundOutcome::Failed("no such account".to_owned()),
                     _ => RefundOutcome::Succeeded,
                 };
-                self.fact(Fact::Refund { refund, reference: format!("re_{refund}"), outcome });
+                self.fact(self.deal.refund_told(refund, outcome));
             }
             26 => {
                 let captures = &self.deal.escrow.payments[usize::from(payment)].captures;
                 let Some(capture) = captures.first() else { return };
                 let total = Money { amount: share(capture.amount, step.share), currency: sar() };
                 let capture = capture.id.clone();
-                self.fact(Fact::CaptureRefunded { capture, total });
+                // Some are told late: of before anything failed.
+                let told_at = if step.part.is_multiple_of(3) { START } else { self.deal.now };
+                self.fact(Fact::CaptureRefunded { capture, total, told_at });
             }
             _ => {
                 let name = at(&["du_1", "du_2"], step.choice);
@@ -363,11 +365,7 @@ impl Run {
             for due in self.deal.escrow.work(self.deal.now) {
                 match due {
                     Work::LookUpRefund(refund) => {
-                        self.fact(Fact::Refund {
-                            refund,
-                            reference: format!("re_{refund}"),
-                            outcome: RefundOutcome::Succeeded,
-                        });
+                        self.fact(self.deal.refund_told(refund, RefundOutcome::Succeeded));
                     }
                     Work::Effect(effect) => self.carry_out(effect.task),
                 }
@@ -405,11 +403,7 @@ impl Run {
                 if matches!(effect.progress, Progress::InDoubt(_)) || self.deal.escrow.is_stopped() {
                     return;
                 }
-                self.fact(Fact::Refund {
-                    refund,
-                    reference: format!("re_{refund}"),
-                    outcome: RefundOutcome::Succeeded,
-                });
+                self.fact(self.deal.refund_told(refund, RefundOutcome::Succeeded));
             }
         }
     }

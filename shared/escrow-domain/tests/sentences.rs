@@ -2,6 +2,7 @@
 
 mod clocks;
 mod disputes;
+mod doubt;
 mod money_in;
 mod money_out;
 mod replays;

@@ -63,6 +63,7 @@ pub async fn hear(gateway: &dyn Gateway, notice: &Notice, deadline: Deadline) ->
                 Command::Refund {
                     refund: ours.number,
                     reference: refund.reference.clone(),
+                    money: refund.money,
                     outcome: outcome(&refund.state),
                 },
             ),
@@ -74,7 +75,10 @@ pub async fn hear(gateway: &dyn Gateway, notice: &Notice, deadline: Deadline) ->
                 None => which_escrow(gateway, capture, deadline).await,
             };
             match escrow {
-                Ok(escrow) => heard(escrow, Command::CaptureRefunded { capture: capture.clone(), total: *total }),
+                Ok(escrow) => {
+                    let (capture, told_at) = (capture.clone(), notice.created);
+                    heard(escrow, Command::CaptureRefunded { capture, total: *total, told_at })
+                }
                 Err(nothing) => nothing,
             }
         }

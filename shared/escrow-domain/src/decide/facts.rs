@@ -50,8 +50,12 @@ pub(super) fn apply(escrow: &Escrow, fact: &Fact, attempt: &Attempt, now: Moment
             draft.record(Transition::ClosePayment, Some(Part::Payment(number)), reference, None)?;
             draft.done_with(Task::ClosePayment(number));
         }
-        Fact::Refund { refund, reference, outcome } => return refund_moved(draft, *refund, reference, outcome),
-        Fact::CaptureRefunded { capture, total } => return unasked::capture_refunded(draft, capture, *total),
+        Fact::Refund { refund, reference, money, outcome } => {
+            return refund_moved(draft, *refund, reference, *money, outcome);
+        }
+        Fact::CaptureRefunded { capture, total, told_at } => {
+            return unasked::capture_refunded(draft, capture, *total, *told_at);
+        }
         Fact::ChargebackOpened { reference, reason } => {
             if !overlays::chargeback_opened(&mut draft, reference, reason)? {
                 return Ok(Outcome::AlreadyDone);
@@ -109,8 +113,7 @@ fn paid(
     }
     let expected = payment.amount.of(currency);
     if money != expected {
-        let told = |money: Money| format!("{money} {}", money.currency);
-        return Err(Misfit::OtherAmount { told: told(money), expected: told(expected) }.into());
+        return Err(Misfit::other_amount(money, expected).into());
     }
     if draft.escrow.payments.iter().any(|payment| payment.capture(capture).is_some()) {
         return Ok(Outcome::AlreadyDone);
@@ -172,12 +175,23 @@ fn fund(draft: &mut Draft, milestones: &[u8], gateway: GatewayName, amount: Mino
     close_payments(draft)
 }
 
-fn refund_moved(mut draft: Draft, number: u16, reference: &str, outcome: &RefundOutcome) -> Result<Outcome, Undecided> {
+fn refund_moved(
+    mut draft: Draft,
+    number: u16,
+    reference: &str,
+    money: Money,
+    outcome: &RefundOutcome,
+) -> Result<Outcome, Undecided> {
     if usize::from(number) >= draft.escrow.refunds.len() {
         return Err(Misfit::RefundUnknown.into());
     }
     let at = draft.at();
     let refund = draft.refund(number)?.clone();
+    // It carries our name, but it is not what was promised: perhaps from before a restore, when that name meant another refund.
+    let expected = refund.amount.of(draft.escrow.terms.currency);
+    if money != expected {
+        return Err(Misfit::other_amount(money, expected).into());
+    }
     let (payment, part) = (draft.payment(refund.payment)?.clone(), Some(Part::Refund(number)));
     let gateway = gateway_of(&payment)?;
     match (refund.status, outcome) {

@@ -205,6 +205,9 @@ fn resolve_in_doubt(draft: &mut Draft, number: u16, resolution: Resolution) -> R
                 effect.look_up_first = false;
                 effect.due_at = due_at;
                 effect.epoch = epoch;
+                effect.tries = 0;
+                // Promised anew: its thirty days begin again.
+                draft.refund(number)?.promised_at = due_at;
                 return Ok(());
             }
             // The gateway has a refund under every key that this one ever had, so another takes its place. The money stays on its way.

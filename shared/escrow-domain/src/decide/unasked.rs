@@ -18,9 +18,15 @@ use crate::milestone::{Bucket, Milestone};
 use crate::money::{Minor, Money};
 use crate::payment::{RefundOf, RefundStatus};
 use crate::refusal::{Misfit, Undecided};
+use crate::time::Timestamp;
 
 /// The gateway tells a total. What our own refunds do not explain was given back by somebody else.
-pub(super) fn capture_refunded(mut draft: Draft, capture: &str, total: Money) -> Result<Outcome, Undecided> {
+pub(super) fn capture_refunded(
+    mut draft: Draft,
+    capture: &str,
+    total: Money,
+    told_at: Timestamp,
+) -> Result<Outcome, Undecided> {
     let found = draft.escrow.payments.iter().enumerate().find_map(|(number, payment)| {
         payment.capture(capture).map(|(index, known)| (number, index, known.clone(), payment.clone()))
     });
@@ -28,17 +34,16 @@ pub(super) fn capture_refunded(mut draft: Draft, capture: &str, total: Money) ->
     let (number, index) = (next_number(number)?, next_number(index)?);
     let currency = draft.escrow.terms.currency;
     if total.currency != currency || total.amount > known.amount {
-        let told = |money: Money| format!("{money} {}", money.currency);
-        return Err(Misfit::OtherAmount { told: told(total), expected: told(known.amount.of(currency)) }.into());
+        return Err(Misfit::other_amount(total, known.amount.of(currency)).into());
     }
-    let explained = ours(&draft.escrow, number, index)?.plus(known.unasked)?;
+    let explained = ours(&draft.escrow, number, index, told_at)?.plus(known.unasked)?;
     if total.amount <= explained {
         return Ok(Outcome::AlreadyDone);
     }
     let excess = total.amount.minus(explained)?;
     let gateway = gateway_of(&payment)?;
     draft.record(Transition::AbsorbRefund, Some(Part::Payment(number)), Some(capture.to_owned()), None)?;
-    let mut left = by_hand(&mut draft, number, index, gateway, excess)?;
+    let mut left = by_hand(&mut draft, number, index, told_at, excess)?;
     if left.is_zero() {
         return Ok(Outcome::Changed(Box::new(draft.finish()?)));
     }
@@ -58,12 +63,16 @@ pub(super) fn capture_refunded(mut draft: Draft, capture: &str, total: Money) ->
     Ok(Outcome::Changed(Box::new(draft.finish()?)))
 }
 
-/// What our own refunds of a capture explain. One that was never sent explains nothing.
-fn ours(escrow: &Escrow, payment: u16, capture: u16) -> Result<Minor, Undecided> {
+/// What our own refunds of a capture explain. One that was never sent explains nothing; one that failed, what was told before.
+fn ours(escrow: &Escrow, payment: u16, capture: u16, told_at: Timestamp) -> Result<Minor, Undecided> {
     let mut sum = Minor::ZERO;
     for (number, refund) in (0_u16..).zip(&escrow.refunds) {
         let waits = escrow.effect(Task::Refund(number)).is_some_and(|effect| effect.progress == Progress::Ready);
-        let counts = !matches!(refund.status, RefundStatus::Failed | RefundStatus::Replaced);
+        let counts = match refund.status {
+            RefundStatus::Failed => !is_told_after_failure(escrow, number, told_at),
+            RefundStatus::Replaced => false,
+            RefundStatus::Promised | RefundStatus::Pending | RefundStatus::Succeeded | RefundStatus::Resolved => true,
+        };
         if refund.payment == payment && u16::from(refund.capture) == capture && counts && !waits {
             sum = sum.plus(refund.amount)?;
         }
@@ -71,19 +80,28 @@ fn ours(escrow: &Escrow, payment: u16, capture: u16) -> Result<Minor, Undecided>
     Ok(sum)
 }
 
+/// Whether something was told after a refund had failed, as far as is known here: then it is about something else than that refund.
+/// The review that its failure began stands as long as it counts as failed.
+fn is_told_after_failure(escrow: &Escrow, refund: u16, told_at: Timestamp) -> bool {
+    let mut reviews = escrow.reviews.iter();
+    reviews.any(|review| review.cause == ReviewCause::RefundFailed && review.part == refund && told_at > review.since)
+}
+
 /// A refund that had failed and waits for an operator was made by hand at the gateway: that is its end. What is left of `excess`.
 fn by_hand(
     draft: &mut Draft,
     payment: u16,
     capture: u16,
-    gateway: GatewayName,
+    told_at: Timestamp,
     excess: Minor,
 ) -> Result<Minor, Undecided> {
+    let gateway = gateway_of(draft.payment(payment)?)?;
     let mut left = excess;
     for number in 0..next_number(draft.escrow.refunds.len())? {
         let refund = draft.refund(number)?.clone();
         let this = refund.payment == payment && u16::from(refund.capture) == capture;
-        if !this || refund.status != RefundStatus::Failed || refund.amount > left {
+        let waits = refund.status == RefundStatus::Failed && is_told_after_failure(&draft.escrow, number, told_at);
+        if !this || !waits || refund.amount > left {
             continue;
         }
         left = left.minus(refund.amount)?;

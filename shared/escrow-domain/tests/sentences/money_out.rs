@@ -4,7 +4,7 @@ use crate::fixture::{
     Deal, Offer, cancel, deliver, delivered, dispute, held, held_as, in_doubt, in_review, minor, refund, refunding,
     release, resolve, total_refunded,
 };
-use escrow_domain::command::{Command, Fact, RefundOutcome, Resolution};
+use escrow_domain::command::{Command, RefundOutcome, Resolution};
 use escrow_domain::effect::{Progress, Task};
 use escrow_domain::escrow::{ReviewCause, Status};
 use escrow_domain::fees::Fee;
@@ -297,7 +297,7 @@ fn a_failed_refund_that_was_made_by_hand_at_the_gateway_needs_no_operator() {
 fn a_total_above_the_capture_or_of_no_capture_fits_nothing() {
     let deal = held();
     assert!(matches!(deal.try_fact(&total_refunded(15_001)), Err(Undecided::Misfit(Misfit::OtherAmount { .. }))));
-    let nobody = Fact::Refund { refund: 0, reference: "re".to_owned(), outcome: RefundOutcome::Succeeded };
+    let nobody = deal.refund_told(0, RefundOutcome::Succeeded);
     assert_eq!(deal.try_fact(&nobody), Err(Undecided::Misfit(Misfit::RefundUnknown)));
     let pending = crate::fixture::pending();
     assert_eq!(pending.try_fact(&total_refunded(1)), Err(Undecided::Misfit(Misfit::RefundUnknown)));
