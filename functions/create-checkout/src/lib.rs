@@ -6,8 +6,8 @@
 mod open;
 mod order;
 
-use escrow_domain::command::{Attempt, Command};
-use escrow_domain::decide::create;
+use escrow_domain::command::Command;
+use escrow_domain::decide::{Change, create};
 use escrow_domain::escrow::Escrow;
 use escrow_domain::id::{EscrowId, Operation};
 use escrow_domain::journal::{Actor, Part, Seen};
@@ -15,11 +15,12 @@ use escrow_domain::lifecycle::Role;
 use escrow_gateways::{Gateway, Gateways};
 use escrow_http::app::App;
 use escrow_http::auth::Caller;
+use escrow_http::command::{Carried, Done, carry, key_of};
 use escrow_http::problem::{Answer, Code, Problem};
 use escrow_http::reply::Reply;
 use escrow_http::request::Incoming;
 use escrow_http::views;
-use escrow_store::{Outcome, Start};
+use escrow_store::Outcome;
 use order::{Attempt as AttemptBody, Order};
 
 /// Answers one request.
@@ -27,19 +28,23 @@ use order::{Attempt as AttemptBody, Order};
 /// # Errors
 /// The problem that the caller sees.
 pub async fn handle(app: &App, gateways: &Gateways, incoming: Incoming) -> Answer<Reply> {
-    let caller = app.auth.authenticate(&incoming, app.clock.now()).await?;
     match incoming.path() {
-        "/v1/checkouts" => create_escrow(app, gateways, &incoming, &caller).await,
-        _ => add_payment(app, gateways, &incoming, &caller).await,
+        "/v1/checkouts" => create_escrow(app, gateways, &incoming).await,
+        _ => add_payment(app, gateways, &incoming).await,
     }
 }
 
-async fn create_escrow(app: &App, gateways: &Gateways, incoming: &Incoming, caller: &Caller) -> Answer<Reply> {
-    let key = incoming.idempotency_key()?;
+async fn create_escrow(app: &App, gateways: &Gateways, incoming: &Incoming) -> Answer<Reply> {
+    let caller = app.auth.authenticate(incoming, app.clock.now()).await?;
+    let dry_run = incoming.query(&["dry_run"])?.dry_run()?;
+    let key = key_of(incoming, dry_run)?;
     let operation = incoming.operation(&caller.issuer, caller.sub.as_str(), &key);
     let id = EscrowId::derive("POST /v1/checkouts", &caller.issuer, caller.sub.as_str(), key.as_str());
     incoming.line().escrow(id.to_string());
-    let (escrow, replayed) = match put_new(app, gateways, incoming, caller, id, operation).await {
+    if dry_run {
+        return rehearse(app, gateways, incoming, &caller, id, operation).await;
+    }
+    let (escrow, replayed) = match put_new(app, gateways, incoming, &caller, id, operation).await {
         Ok(done) => done,
         // Whatever refuses it now may not have been so when it was done: look for its own record before refusing.
         Err(problem) => match app.store.escrow(id).await? {
@@ -48,7 +53,7 @@ async fn create_escrow(app: &App, gateways: &Gateways, incoming: &Incoming, call
             None => return Err(problem),
         },
     };
-    finish(app, gateways, incoming, caller, escrow, 0, replayed).await
+    finish(app, gateways, incoming, Done { escrow, caller, operation, replayed }, 0).await
 }
 
 /// Puts the escrow that the body asks for, unless it is there; and says whether it was.
@@ -60,12 +65,7 @@ async fn put_new(
     id: EscrowId,
     operation: Operation,
 ) -> Answer<(Escrow, bool)> {
-    let order: Order = incoming.json()?;
-    let gateway = configured(gateways, order.gateway()?)?;
-    let role = if order.buyer()? == caller.sub { Role::Buyer } else { Role::Platform };
-    let now = app.moment();
-    let new = order.read(id, caller, &app.config, gateway, now.at)?;
-    let change = create(&new, Actor::person(role, caller.sub.clone()), operation, now).map_err(Problem::internal)?;
+    let change = ordered(app, gateways, incoming, caller, id, operation)?;
     match app.store.commit(0, &change.escrow).await? {
         Outcome::Applied => Ok((change.escrow, false)),
         Outcome::Moved(stands) if stands.journal.seen(&operation) == Seen::Before(0) => Ok((*stands, true)),
@@ -74,44 +74,60 @@ async fn put_new(
     }
 }
 
-async fn add_payment(app: &App, gateways: &Gateways, incoming: &Incoming, caller: &Caller) -> Answer<Reply> {
-    let key = incoming.idempotency_key()?;
-    let operation = incoming.operation(&caller.issuer, caller.sub.as_str(), &key);
-    let id: EscrowId = incoming.parameter("id", "escrow")?;
-    incoming.line().escrow(id.to_string());
-    let loaded = app.store.escrow(id).await?.ok_or_else(|| Problem::not_found("escrow"))?;
-    let standing = loaded.standing(&caller.sub, caller.scopes);
-    if standing.roles.is_empty() {
-        return Err(Problem::not_found("escrow"));
-    }
-    let (escrow, replayed) = match loaded.journal.seen(&operation) {
-        Seen::Before(_) => (loaded, true),
-        Seen::Otherwise => return Err(Problem::key_reused()),
-        Seen::New => {
-            let body: AttemptBody = incoming.json()?;
-            let gateway = configured(gateways, order::gateway_name(&body.gateway)?)?;
-            let payment = body.read(&loaded, &app.config, gateway, app.clock.now())?;
-            gateway
-                .check_amount(loaded.totals().map_err(Problem::internal)?.charged.of(loaded.terms.currency))
-                .map_err(|unsupported| Problem::new(Code::AmountNotSupported, unsupported.to_string()))?;
-            let role = if standing.roles.contains(&Role::Platform) && !standing.is_party {
-                Role::Platform
-            } else {
-                Role::Buyer
-            };
-            let attempt = Attempt {
-                command: Command::AddPayment(payment),
-                actor: Actor::person(role, caller.sub.clone()),
-                operation,
-            };
-            let decide = |escrow: &Escrow| escrow_domain::decide::decide(escrow, &attempt, app.moment());
-            let changed = app.store.change(Start::From(Box::new(loaded)), decide).await?;
-            let replayed = !changed.is_committed();
-            (changed.into_escrow(), replayed)
+/// The escrow that the body asks for.
+fn ordered(
+    app: &App,
+    gateways: &Gateways,
+    incoming: &Incoming,
+    caller: &Caller,
+    id: EscrowId,
+    operation: Operation,
+) -> Answer<Change> {
+    let order: Order = incoming.json()?;
+    let gateway = configured(gateways, order.gateway()?)?;
+    let role = if order.buyer()? == caller.sub { Role::Buyer } else { Role::Platform };
+    let now = app.moment();
+    let new = order.read(id, caller, &app.config, gateway, now.at)?;
+    create(&new, Actor::person(role, caller.sub.clone()), operation, now).map_err(Problem::internal)
+}
+
+/// Says what would be created. Nothing is written, and no gateway is asked.
+async fn rehearse(
+    app: &App,
+    gateways: &Gateways,
+    incoming: &Incoming,
+    caller: &Caller,
+    id: EscrowId,
+    operation: Operation,
+) -> Answer<Reply> {
+    incoming.line().dry_run(true);
+    let rehearsal = match app.store.escrow(id).await? {
+        Some(escrow) if escrow.journal.seen(&operation) == Seen::Before(0) => views::rehearsal(&escrow, &escrow)?,
+        Some(_) => return Err(Problem::key_reused()),
+        None => {
+            let change = ordered(app, gateways, incoming, caller, id, operation)?;
+            views::rehearsal_of_creation(&change.escrow)?
         }
     };
-    let number = payment_of(&escrow, operation)?;
-    finish(app, gateways, incoming, caller, escrow, number, replayed).await
+    Ok(Reply::ok(&rehearsal))
+}
+
+async fn add_payment(app: &App, gateways: &Gateways, incoming: &Incoming) -> Answer<Reply> {
+    let read = |body: AttemptBody, escrow: &Escrow| {
+        let gateway = configured(gateways, order::gateway_name(&body.gateway)?)?;
+        let charged = escrow.totals().map_err(Problem::internal)?.charged.of(escrow.terms.currency);
+        gateway
+            .check_amount(charged)
+            .map_err(|unsupported| Problem::new(Code::AmountNotSupported, unsupported.to_string()))?;
+        Ok(Command::AddPayment(body.read(escrow, &app.config, gateway, app.clock.now())?))
+    };
+    match carry(app, incoming, read).await? {
+        Carried::Rehearsed(reply) => Ok(reply),
+        Carried::Done(done) => {
+            let number = payment_of(&done.escrow, done.operation)?;
+            finish(app, gateways, incoming, *done, number).await
+        }
+    }
 }
 
 /// The payment that this operation has added.
@@ -127,21 +143,13 @@ fn payment_of(escrow: &Escrow, operation: Operation) -> Answer<u16> {
 }
 
 /// Opens the page if it is not open yet, and answers.
-async fn finish(
-    app: &App,
-    gateways: &Gateways,
-    incoming: &Incoming,
-    caller: &Caller,
-    escrow: Escrow,
-    number: u16,
-    replayed: bool,
-) -> Answer<Reply> {
-    let gateway = gateway_of(gateways, &escrow, number)?;
-    let escrow = open::open(app, gateway, incoming.line(), escrow, number).await?;
-    let standing = escrow.standing(&caller.sub, caller.scopes);
+async fn finish(app: &App, gateways: &Gateways, incoming: &Incoming, done: Done, number: u16) -> Answer<Reply> {
+    let gateway = gateway_of(gateways, &done.escrow, number)?;
+    let escrow = open::open(app, gateway, incoming.line(), done.escrow, number).await?;
+    let standing = escrow.standing(&done.caller.sub, done.caller.scopes);
     let view = views::checkout(&escrow, number, &standing, app.clock.now())?;
     let reply = Reply::created(&view).version(escrow.version);
-    Ok(if replayed { reply.replayed() } else { reply })
+    Ok(if done.replayed { reply.replayed() } else { reply })
 }
 
 fn gateway_of<'a>(gateways: &'a Gateways, escrow: &Escrow, number: u16) -> Answer<&'a dyn Gateway> {

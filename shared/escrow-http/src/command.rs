@@ -12,7 +12,6 @@ use crate::reply::Reply;
 use crate::request::{IdempotencyKey, Incoming};
 use crate::standing::standing_of;
 use crate::views::{EscrowView, rehearsal};
-use escrow_domain::actions::Standing;
 use escrow_domain::command::{Attempt, Command};
 use escrow_domain::decide::{Moment, Outcome, decide};
 use escrow_domain::escrow::Escrow;
@@ -32,7 +31,28 @@ struct Asked {
     dry_run: bool,
 }
 
-/// Carries out a command on `/v1/escrows/{id}/…`. `read` makes it from the body, with the loaded escrow at hand for its currency.
+/// A command that was carried out, now or before.
+pub struct Done {
+    /// The escrow as it stands.
+    pub escrow: Escrow,
+    /// Who asked.
+    pub caller: Caller,
+    /// What was asked, for ever.
+    pub operation: Operation,
+    /// Whether it had been carried out before, and nothing was done now.
+    pub replayed: bool,
+}
+
+/// What became of a command.
+pub enum Carried {
+    /// It was only rehearsed; this is the answer.
+    Rehearsed(Reply),
+    /// It was carried out.
+    Done(Box<Done>),
+}
+
+/// Carries out a command on `/v1/escrows/{id}/…` and answers with the escrow. `read` makes it from the body, with the loaded escrow
+/// at hand for its currency.
 ///
 /// # Errors
 /// The problem that the caller sees. Nothing was written then, except that after 503 it may be unknown.
@@ -41,12 +61,32 @@ pub async fn carry_out<Body: DeserializeOwned>(
     incoming: &Incoming,
     read: impl FnOnce(Body, &Escrow) -> Answer<Command>,
 ) -> Answer<Reply> {
+    match carry(app, incoming, read).await? {
+        Carried::Rehearsed(reply) => Ok(reply),
+        Carried::Done(done) => {
+            let standing = standing_of(&done.caller, &done.escrow)?;
+            let view = EscrowView::new(&done.escrow, &standing, app.clock.now())?;
+            let reply = Reply::ok(&view).version(done.escrow.version);
+            Ok(if done.replayed { reply.replayed() } else { reply })
+        }
+    }
+}
+
+/// The same for whoever has more to do before the answer.
+///
+/// # Errors
+/// As [`carry_out`].
+pub async fn carry<Body: DeserializeOwned>(
+    app: &App,
+    incoming: &Incoming,
+    read: impl FnOnce(Body, &Escrow) -> Answer<Command>,
+) -> Answer<Carried> {
     let asked = Asked::by(app, incoming).await?;
     let escrow = app.store.escrow(asked.escrow).await?.ok_or_else(|| Problem::not_found("escrow"))?;
     standing_of(&asked.caller, &escrow)?;
 
     if let Seen::Before(_) = asked.record_in(&escrow)? {
-        return asked.done_before(app, incoming, &escrow);
+        return asked.done_before(incoming, escrow);
     }
     let command = read(incoming.json()?, &escrow)?;
     if asked.dry_run {
@@ -57,12 +97,23 @@ pub async fn carry_out<Body: DeserializeOwned>(
         app.store.change(Start::From(Box::new(escrow)), |escrow| asked.decide(escrow, &command, app.moment())).await?;
     if !changed.is_committed() {
         // The same request, sent twice at once: the other one was faster.
-        return asked.done_before(app, incoming, changed.escrow());
+        return asked.done_before(incoming, changed.into_escrow());
     }
     let escrow = changed.into_escrow();
     asked.count(app, incoming, &escrow);
     app.wake_for(&escrow, incoming.line()).await;
-    asked.show(app, &escrow)
+    Ok(asked.done(escrow, false))
+}
+
+/// The key of a request. A rehearsal writes nothing, so it needs none; the empty one is nobody's.
+///
+/// # Errors
+/// 400 if it is missing or cannot be one.
+pub fn key_of(incoming: &Incoming, dry_run: bool) -> Answer<IdempotencyKey> {
+    match incoming.idempotency_key() {
+        Err(_) if dry_run && !incoming.has_idempotency_key() => Ok(IdempotencyKey::none()),
+        key => key,
+    }
 }
 
 impl Asked {
@@ -73,11 +124,7 @@ impl Asked {
         incoming.line().escrow(escrow.to_string());
         let dry_run = incoming.query(&["dry_run"])?.dry_run()?;
         incoming.check_size()?;
-        let key = match incoming.idempotency_key() {
-            // A rehearsal writes nothing, so it needs no key; the empty one is nobody's.
-            Err(_) if dry_run && !incoming.has_idempotency_key() => IdempotencyKey::none(),
-            key => key?,
-        };
+        let key = key_of(incoming, dry_run)?;
         if dry_run {
             incoming.line().dry_run(true);
         }
@@ -124,25 +171,25 @@ impl Asked {
     }
 
     /// Says what would happen.
-    fn rehearse(&self, app: &App, escrow: &Escrow, command: &Command) -> Answer<Reply> {
-        match self.decide(escrow, command, app.moment())? {
-            Outcome::Changed(change) => Ok(Reply::ok(&rehearsal(escrow, &change.escrow)?)),
-            Outcome::AlreadyDone => Ok(Reply::ok(&rehearsal(escrow, escrow)?)),
-        }
+    fn rehearse(&self, app: &App, escrow: &Escrow, command: &Command) -> Answer<Carried> {
+        let rehearsal = match self.decide(escrow, command, app.moment())? {
+            Outcome::Changed(change) => rehearsal(escrow, &change.escrow)?,
+            Outcome::AlreadyDone => rehearsal(escrow, escrow)?,
+        };
+        Ok(Carried::Rehearsed(Reply::ok(&rehearsal)))
     }
 
-    /// Answers a request that was carried out before: the same status, the escrow as it is now.
-    fn done_before(&self, app: &App, incoming: &Incoming, escrow: &Escrow) -> Answer<Reply> {
+    /// A request that was carried out before: nothing is done again.
+    fn done_before(self, incoming: &Incoming, escrow: Escrow) -> Answer<Carried> {
         incoming.line().replayed(true);
         if self.dry_run {
-            return Ok(Reply::ok(&rehearsal(escrow, escrow)?));
+            return Ok(Carried::Rehearsed(Reply::ok(&rehearsal(&escrow, &escrow)?)));
         }
-        Ok(self.show(app, escrow)?.replayed())
+        Ok(self.done(escrow, true))
     }
 
-    fn show(&self, app: &App, escrow: &Escrow) -> Answer<Reply> {
-        let standing: Standing = standing_of(&self.caller, escrow)?;
-        Ok(Reply::ok(&EscrowView::new(escrow, &standing, app.clock.now())?).version(escrow.version))
+    fn done(self, escrow: Escrow, replayed: bool) -> Carried {
+        Carried::Done(Box::new(Done { escrow, caller: self.caller, operation: self.operation, replayed }))
     }
 
     /// Counts what was committed.
