@@ -7,9 +7,12 @@
     reason = "a proof says what must hold by stopping when it does not"
 )]
 
+mod authorization;
 mod bad_input;
 mod counters;
 mod crashes;
 mod hand;
+mod lists;
+mod refunds;
 mod stories;
 mod structure;

@@ -6,17 +6,18 @@ use holdfast_tests::on_holdfast;
 use holdfast_tests::stack::Stack;
 use serde_json::{Value, json};
 
-/// An entry's postings as `account amount`, with the escrow's id left out.
+/// An entry's postings as `account amount`, a debit with `+`, a credit with `-`, and the escrow's id left out.
 fn postings(entry: &Value) -> Vec<String> {
     let line = |posting: &Value| {
         let account = posting.text("/account");
         let account = if account.starts_with("escrow:") { "escrow" } else { account };
-        format!("{account} {}", posting.text("/amount"))
+        let sign = if posting["direction"] == "debit" { '+' } else { '-' };
+        format!("{account} {sign}{}", posting.text("/amount"))
     };
     entry.list("/postings").iter().map(line).collect()
 }
 
-/// What the journal did with money: `fund: gateway:stripe 150.00, escrow -150.00`.
+/// What the journal did with money: `fund: gateway:stripe +150.00, escrow -150.00`.
 async fn ledger(deal: &Deal<'_>) -> Vec<String> {
     let moved = |entry: &Value| match postings(entry).join(", ") {
         nothing if nothing.is_empty() => None,
@@ -47,7 +48,7 @@ async fn a_payment_that_is_told_six_times_in_disorder_is_held_once() {
             "payments": [{ "id": deal.payment, "status": "paid" }], "milestones": [{ "status": "held" }],
         }));
         assert_eq!(deal.story().await, "create fund");
-        assert_eq!(ledger(&deal).await, ["fund: gateway:stripe 150.00, escrow -150.00"]);
+        assert_eq!(ledger(&deal).await, ["fund: gateway:stripe +150.00, escrow -150.00"]);
         assert_eq!(holdfast.balance("usr_seller", "SAR").await, Value::Null);
     })
     .await;
@@ -62,7 +63,7 @@ async fn a_release_by_the_buyer_credits_the_seller_net_of_the_fee() {
         assert_eq!(deal.story().await, "create fund deliver release");
         let last = deal.journal().await.pop().unwrap();
         last.shows(json!({ "actor": { "role": "buyer", "sub": "usr_buyer" }, "milestone": "m1" }));
-        assert_eq!(postings(&last), ["escrow 150.00", "wallet:usr_seller -135.00", "fees -15.00"]);
+        assert_eq!(postings(&last), ["escrow +150.00", "wallet:usr_seller -135.00", "fees -15.00"]);
 
         let wallet = holdfast.seller.get("/v1/wallets/usr_seller").send().await.is(200);
         wallet.shows(json!({ "owner": "usr_seller", "balances": [{
@@ -87,7 +88,7 @@ async fn every_entry_of_a_long_story_sums_to_zero() {
             .is(200);
         holdfast.settle().await;
         for entry in deal.journal().await {
-            let amounts = entry.list("/postings").iter().map(|posting| posting.text("/amount").replace('.', ""));
+            let amounts = postings(&entry).into_iter().map(|line| line.rsplit(' ').next().unwrap().replace('.', ""));
             let sum: i64 = amounts.map(|amount| amount.parse::<i64>().unwrap()).sum();
             assert_eq!(sum, 0, "{entry:#}");
         }
@@ -145,8 +146,8 @@ async fn a_refund_by_the_seller_reaches_the_gateway_once() {
         assert_eq!(
             ledger(&deal).await[1..],
             [
-                "refund: escrow 150.00, refunds:stripe -150.00",
-                "confirm_refund: refunds:stripe 150.00, gateway:stripe -150.00"
+                "refund: escrow +150.00, refunds:stripe -150.00",
+                "confirm_refund: refunds:stripe +150.00, gateway:stripe -150.00"
             ]
         );
         given_back_once(&deal, 15_000).await;
@@ -167,8 +168,13 @@ async fn a_late_payment_of_an_expired_escrow_goes_back() {
             "status": "expired", "held": "0.00", "refunded": "0.00", "payments": [{ "status": "absorbed" }],
         }));
         given_back_once(&deal, 15_000).await;
-        let ledger = ledger(&deal).await;
-        assert_eq!(ledger[0], "absorb_payment: gateway:stripe 150.00, unapplied:stripe -150.00");
+        assert_eq!(
+            ledger(&deal).await,
+            [
+                "absorb_payment: gateway:stripe +150.00, refunds:stripe -150.00",
+                "confirm_refund: refunds:stripe +150.00, gateway:stripe -150.00",
+            ]
+        );
         holdfast.advance("P40D").await;
         given_back_once(&deal, 15_000).await;
     })
@@ -264,7 +270,7 @@ async fn after_the_window_a_buyer_cannot_withdraw_alone() {
     on_holdfast(async |holdfast| {
         let deal = holdfast.paid(json!({})).await;
         holdfast.advance("P1D").await;
-        deal.does(&holdfast.buyer, "cancel", json!({})).await.refuses(422, "not_supported_yet");
+        deal.does(&holdfast.buyer, "cancel", json!({})).await.refuses(409, "too_late");
         deal.stands().await.shows(json!({ "status": "held" }));
         nothing_given_back(&deal).await;
     })
@@ -371,11 +377,19 @@ async fn a_ruling_for_the_buyer_gives_everything_back() {
 }
 
 #[tokio::test]
-async fn a_ruling_in_the_middle_is_not_built_yet_and_leaves_the_dispute_open() {
+async fn a_ruling_in_the_middle_divides_the_money_and_the_fee() {
+    check_ruling("75.00", "split", Some("67.50"), Some(7_500)).await;
+}
+
+#[tokio::test]
+async fn of_a_ruling_that_does_not_divide_evenly_nothing_is_lost() {
+    check_ruling("50.01", "split", Some("90.00"), Some(5_001)).await;
+}
+
+#[tokio::test]
+async fn nobody_gets_more_than_is_disputed() {
     on_holdfast(async |holdfast| {
         let deal = holdfast.disputed(json!({})).await;
-        let ruling = json!({ "to_buyer": "75.00", "reason": "Half of it was done." });
-        deal.does(&holdfast.arbiter, "dispute/rule", ruling).await.refuses(422, "not_supported_yet");
         let too_much = json!({ "to_buyer": "150.01", "reason": "And some more." });
         deal.does(&holdfast.arbiter, "dispute/rule", too_much).await.refuses(422, "amount_too_large");
         deal.stands().await.shows(json!({ "status": "disputed", "dispute": { "status": "open" } }));
@@ -691,7 +705,7 @@ async fn a_rehearsed_release_shows_what_would_be_posted() {
         let deal = holdfast.delivered(json!({})).await;
         let path = format!("{}?dry_run=true", deal.path("release"));
         let rehearsed = holdfast.buyer.post(&path).once().send().await.is(200);
-        assert_eq!(postings(&rehearsed), ["escrow 150.00", "wallet:usr_seller -135.00", "fees -15.00"]);
+        assert_eq!(postings(&rehearsed), ["escrow +150.00", "wallet:usr_seller -135.00", "fees -15.00"]);
         rehearsed.shows(json!({ "events": [{ "type": "release" }], "timers": [] }));
         let deliver = holdfast.paid(json!({})).await;
         let path = format!("{}?dry_run=true", deliver.path("deliver"));

@@ -1,0 +1,197 @@
+//! Who may do what: every route of the API's document, called by everybody, as one table.
+//!
+//! Each cell is played on an escrow of its own in which the call would be possible, so that only the caller decides.
+
+use holdfast_tests::api::{Call, Caller};
+use holdfast_tests::contract::operations;
+use holdfast_tests::deal::{Deal, order};
+use holdfast_tests::json::{Look, with};
+use holdfast_tests::on_holdfast;
+use holdfast_tests::stack::Stack;
+use serde_json::{Value, json};
+use std::fmt::Write;
+
+const COLUMNS: [&str; 7] = ["no token", "stranger", "buyer", "seller", "arbiter", "operator", "platform"];
+
+fn people(holdfast: &Stack) -> [Caller; 7] {
+    [
+        holdfast.api.nobody(),
+        holdfast.stranger.clone(),
+        holdfast.buyer.clone(),
+        holdfast.seller.clone(),
+        holdfast.arbiter.clone(),
+        holdfast.operator.clone(),
+        holdfast.platform.clone(),
+    ]
+}
+
+/// The call of that operation by that person, on something where it would be possible.
+async fn possible(holdfast: &Stack, operation: &str, who: &Caller) -> Call {
+    let none = || json!({});
+    let command = |deal: Deal<'_>, command: &str, body: Value| who.post(&deal.path(command)).once().json(&body);
+    match operation {
+        "createCheckout" => who.post("/v1/checkouts").once().json(&with(order(), json!({ "currency": "USD" }))),
+        "addCheckout" => command(holdfast.checkout(none()).await, "checkouts", json!({ "gateway": "stripe" })),
+        "listEscrows" => {
+            holdfast.checkout(none()).await;
+            who.get("/v1/escrows?subject_type=job&subject_id=job_42&limit=1")
+        }
+        "getEscrow" => who.get(&format!("/v1/escrows/{}", holdfast.paid(none()).await.id)),
+        "listEscrowEvents" => who.get(&holdfast.paid(none()).await.path("events")),
+        "releaseEscrow" => command(holdfast.delivered(none()).await, "release", json!({ "reason": "It is good." })),
+        "deliver" => command(holdfast.paid(none()).await, "deliver", none()),
+        "requestChanges" => command(holdfast.delivered(none()).await, "request-changes", none()),
+        "refund" => command(holdfast.delivered(none()).await, "refund", json!({ "reason": "It is not." })),
+        "cancel" => command(holdfast.checkout(none()).await, "cancel", json!({ "reason": "Found another." })),
+        "dispute" => command(holdfast.delivered(none()).await, "dispute", json!({ "reason": "It does not open." })),
+        "withdrawDispute" => command(holdfast.disputed(none()).await, "dispute/withdraw", none()),
+        "ruleDispute" => {
+            command(holdfast.disputed(none()).await, "dispute/rule", json!({ "to_buyer": "0", "reason": "As agreed." }))
+        }
+        "freeze" => command(holdfast.paid(none()).await, "freeze", json!({ "reason": "The bank asks." })),
+        "unfreeze" => {
+            let deal = holdfast.paid(none()).await;
+            deal.does(&holdfast.operator, "freeze", json!({ "reason": "The bank asks." })).await.is(200);
+            command(deal, "unfreeze", json!({ "reason": "The bank is content." }))
+        }
+        "resolveReview" => {
+            command(in_review(holdfast).await, "resolve", json!({ "resolution": "done", "reason": "Seen." }))
+        }
+        "listPayments" => {
+            holdfast.checkout(none()).await;
+            who.get("/v1/payments?subject_type=job&subject_id=job_42&limit=1")
+        }
+        "getPayment" => who.get(&format!("/v1/payments/{}", holdfast.checkout(none()).await.payment)),
+        "getQuote" => who.get("/v1/quote?kind=service&currency=SAR&amount=150.00"),
+        // The seller's.
+        "getWallet" => who.get("/v1/wallets/usr_seller"),
+        "listWalletTransactions" => who.get("/v1/wallets/usr_seller/transactions?currency=SAR&limit=1"),
+        // Only a signature opens it, and nobody here has one.
+        "receiveWebhook" => who.post("/v1/webhooks/stripe").json(&json!({ "id": "evt_1" })),
+        new => panic!("the matrix does not know how to call {new}: give it a row"),
+    }
+}
+
+/// An escrow whose refund has failed at the gateway, so that somebody must decide.
+async fn in_review(holdfast: &Stack) -> Deal<'_> {
+    let deal = holdfast.paid(json!({})).await;
+    holdfast.switch_sandbox(json!({ "next": [{ "refunds": "fail" }] })).await;
+    deal.does(&holdfast.seller, "refund", json!({})).await.is(200);
+    holdfast.settle().await;
+    deal.stands().await.shows(json!({ "status": "review" }));
+    deal
+}
+
+#[tokio::test]
+async fn everybody_may_do_what_is_theirs_and_nothing_else() {
+    on_holdfast(async |holdfast| {
+        // A wallet to look at.
+        let deal = holdfast.paid(json!({})).await;
+        deal.does(&holdfast.buyer, "release", json!({})).await.is(200);
+        let people = people(holdfast);
+        let mut table = format!("{:<58}", "");
+        for column in COLUMNS {
+            let _ = write!(table, " {column:>9}");
+        }
+        for operation in operations() {
+            let _ = write!(table, "\n{:<58}", format!("{} {}", operation.method, operation.path));
+            for who in &people {
+                let answer = possible(holdfast, &operation.id, who).await.send().await;
+                // A list that is empty shows nothing of others, and is no refusal.
+                let cell = match answer.body["data"].as_array() {
+                    Some(data) => format!("{} ({})", answer.status, data.len()),
+                    None => answer.status.to_string(),
+                };
+                let _ = write!(table, " {cell:>9}");
+            }
+        }
+        insta::assert_snapshot!(table);
+    })
+    .await;
+}
+
+/// Scopes do not help those who are parties themselves.
+#[tokio::test]
+async fn nobody_decides_about_an_escrow_of_their_own() {
+    on_holdfast(async |holdfast| {
+        let everything = "arbiter operator platform";
+        for party in ["usr_buyer", "usr_seller"] {
+            let both = holdfast.api.caller(party, everything).await;
+            let deal = holdfast.disputed(json!({})).await;
+            let ruling = json!({ "to_buyer": "0", "reason": "I say so." });
+            deal.does(&both, "dispute/rule", ruling).await.refuses(403, "own_escrow");
+            let why = json!({ "reason": "I say so." });
+            for command in ["release", "refund", "freeze"] {
+                let answer = deal.does(&both, command, why.clone()).await;
+                assert!(matches!(answer.status, 403 | 409), "{party} {command}: {}", answer.status);
+            }
+            deal.stands().await.shows(json!({ "status": "disputed", "held": "0.00", "disputed": "150.00" }));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_arbiter_meets_only_what_is_or_was_disputed() {
+    on_holdfast(async |holdfast| {
+        let quiet = holdfast.delivered(json!({})).await;
+        let path = |deal: &Deal<'_>| format!("/v1/escrows/{}", deal.id);
+        holdfast.arbiter.get(&path(&quiet)).send().await.refuses(404, "not_found");
+        let disputed = holdfast.disputed(json!({})).await;
+        holdfast.arbiter.get(&path(&disputed)).send().await.is(200);
+        disputed.does(&holdfast.buyer, "dispute/withdraw", json!({})).await.is(200);
+        holdfast.arbiter.get(&path(&disputed)).send().await.is(200);
+    })
+    .await;
+}
+
+/// What `actions` promises and what a command answers are one word.
+async fn check_actions(holdfast: &Stack, deal: &Deal<'_>, who: &Caller) {
+    let stands = deal.seen_by(who).await;
+    for action in stands.list("/actions") {
+        let (command, body) = match action.text("/name") {
+            "release" => ("release", json!({ "reason": "x" })),
+            "deliver" => ("deliver", json!({})),
+            "request_changes" => ("request-changes", json!({})),
+            "refund" => ("refund", json!({ "reason": "x" })),
+            "dispute" => ("dispute", json!({ "reason": "x" })),
+            "withdraw_dispute" => ("dispute/withdraw", json!({})),
+            "rule" => ("dispute/rule", json!({ "to_buyer": "0", "reason": "x" })),
+            "freeze" => ("freeze", json!({ "reason": "x" })),
+            "unfreeze" => ("unfreeze", json!({ "reason": "x" })),
+            // One call is several commands (`cancel` and `withdraw`), or two commands are one call (`operator_release`).
+            _ => continue,
+        };
+        let is_operators = who.sub == holdfast.operator.sub && matches!(command, "release" | "refund");
+        if is_operators {
+            continue;
+        }
+        let path = format!("{}?dry_run=true", deal.path(command));
+        let rehearsed = who.post(&path).json(&body).send().await;
+        let what = format!("{} {command} on {}: {rehearsed:#?}", who.sub, stands.text("/status"));
+        assert_eq!(action["allowed"] == true, rehearsed.status == 200, "{what}");
+        if rehearsed.status != 200 {
+            assert_eq!(action["code"], rehearsed.body["code"], "{what}");
+            assert_eq!(action.get("allowed_at"), rehearsed.body.get("allowed_at"), "{what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn actions_say_what_a_command_would_be_answered() {
+    on_holdfast(async |holdfast| {
+        let deals = [
+            holdfast.checkout(json!({})).await,
+            holdfast.paid(json!({})).await,
+            holdfast.delivered(json!({})).await,
+            holdfast.disputed(json!({})).await,
+        ];
+        for deal in &deals {
+            for who in [&holdfast.buyer, &holdfast.seller, &holdfast.operator, &holdfast.platform] {
+                check_actions(holdfast, deal, who).await;
+            }
+        }
+        check_actions(holdfast, &deals[3], &holdfast.arbiter).await;
+    })
+    .await;
+}
