@@ -1,7 +1,7 @@
 //! What each operation costs: DynamoDB requests and units, and how many calls follow one upon the other. Exact on every run, so they
 //! are held to budgets, and `docs/COUNTERS.md` is made from them.
 
-use crate::hand::{Hand, opened};
+use crate::hand::{Hand, Heard, opened};
 use escrow_store::Counters;
 use holdfast::sandbox::Told;
 use holdfast_tests::api::Caller;
@@ -119,9 +119,9 @@ fn units(thousandths: u64) -> String {
 /// Runs one invocation and measures it.
 async fn measured<T>(hand: &Hand, invocation: impl Future<Output = T>) -> (Cost, T) {
     let before = hand.system.counters();
-    hand.wire.listen(None);
+    hand.wire.hear(Heard::listen(None));
     let result = invocation.await;
-    let trips = hand.wire.stop().len();
+    let trips = hand.wire.hear(Heard::default()).made.len();
     (Cost { spent: hand.system.counters().since(before), trips }, result)
 }
 

@@ -33,34 +33,36 @@ pub(crate) struct Made {
     pub(crate) body: Value,
 }
 
-/// Listens to every call, and strikes one.
+/// Hears every call of one life at a time.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Wire(Arc<Mutex<Heard>>);
 
+/// The calls of one life, and the blow that one of them is dealt.
 #[derive(Debug, Default)]
-struct Heard {
+pub(crate) struct Heard {
     listening: bool,
-    made: Vec<Made>,
     strike: Option<(usize, Verdict)>,
-    struck: bool,
+    /// What was called.
+    pub(crate) made: Vec<Made>,
+    /// Whether the call that was to be struck was made.
+    pub(crate) has_struck: bool,
+}
+
+impl Heard {
+    /// Hears from now on; the call of that number (0 for the first) is struck.
+    pub(crate) fn listen(strike: Option<(usize, Verdict)>) -> Self {
+        Self { listening: true, strike, ..Self::default() }
+    }
 }
 
 impl Wire {
-    /// From now on calls are written down; the one of that number (0 for the first) is struck.
-    pub(crate) fn listen(&self, strike: Option<(usize, Verdict)>) {
-        *self.0.lock().unwrap() = Heard { listening: true, strike, ..Heard::default() };
+    /// From now on another life is heard; the one that was heard before.
+    pub(crate) fn hear(&self, life: Heard) -> Heard {
+        std::mem::replace(&mut *self.0.lock().unwrap(), life)
     }
 
-    /// No longer; what was heard.
-    pub(crate) fn stop(&self) -> Vec<Made> {
-        let mut heard = self.0.lock().unwrap();
-        heard.listening = false;
-        std::mem::take(&mut heard.made)
-    }
-
-    /// Whether the call that was to be struck was made.
-    pub(crate) fn has_struck(&self) -> bool {
-        self.0.lock().unwrap().struck
+    fn has_struck(&self) -> bool {
+        self.0.lock().unwrap().has_struck
     }
 
     fn decide(&self, call: &Call<'_>) -> Verdict {
@@ -75,7 +77,7 @@ impl Wire {
             Some((struck, verdict)) if *struck == number => verdict.clone(),
             _ => return Verdict::Pass,
         };
-        heard.struck = true;
+        heard.has_struck = true;
         verdict
     }
 }
@@ -86,6 +88,16 @@ pub(crate) struct Hand {
     pub(crate) wire: Wire,
     pub(crate) people: Stack,
     keys: AtomicU64,
+    traffic: tokio::sync::Mutex<Traffic>,
+}
+
+/// What is on its way.
+#[derive(Debug, Default)]
+struct Traffic {
+    /// The number of the gateway's next event.
+    next: u64,
+    events: VecDeque<Told>,
+    messages: VecDeque<Message>,
 }
 
 impl Hand {
@@ -96,7 +108,7 @@ impl Hand {
         let system = ByHand::start(&settings, move |call: &Call<'_>| listening.decide(call)).await;
         let system = system.unwrap_or_else(|error| panic!("it does not start: {error}"));
         let people = Stack::at(system.url()).await;
-        Self { system, wire, people, keys: AtomicU64::new(0) }
+        Self { system, wire, people, keys: AtomicU64::new(0), traffic: tokio::sync::Mutex::default() }
     }
 
     /// A key that no other request has.
@@ -151,19 +163,83 @@ impl Hand {
         Some(answer)
     }
 
-    /// A new escrow's life, from now on.
+    /// A new escrow's life.
     pub(crate) fn life(&self) -> Life<'_> {
-        let told = self.system.told_since(0).last().map_or(0, |event| event.number + 1);
-        Life {
-            hand: self,
-            id: String::new(),
-            pages: Vec::new(),
-            told,
-            events: VecDeque::new(),
-            messages: VecDeque::new(),
-            left_alone: false,
+        Life { hand: self, id: String::new(), pages: Vec::new(), heard: Heard::default(), left_alone: false }
+    }
+
+    /// The schedule runs, next minute again if it was killed.
+    pub(crate) async fn sweep(&self) {
+        for _try in 0..MOST_TRIES {
+            if self.system.sweep().await == Some(true) {
+                return;
+            }
+        }
+        panic!("the sweep never comes to its end");
+    }
+
+    /// Delivers what is on its way, and what comes of it, again until it is taken. Whoever is left alone hears nothing any more
+    /// once a call was struck, but of payments.
+    pub(crate) async fn drain(&self, left_alone: bool) {
+        let mut traffic = self.traffic.lock().await;
+        let mut failures = 0;
+        loop {
+            let told = self.system.told_since(traffic.next);
+            traffic.next = told.last().map_or(traffic.next, |event| event.number + 1);
+            traffic.events.extend(told);
+            traffic.messages.extend(self.system.take_messages().await.unwrap());
+            if left_alone && self.wire.has_struck() {
+                traffic.messages.clear();
+                traffic.events.retain(|event| !event.kind.contains("refund"));
+            }
+            let taken = if let Some(event) = traffic.events.pop_front() {
+                let taken = self.tell(&event.body).await.is_some_and(|answer| answer.status == 200);
+                if !taken {
+                    traffic.events.push_back(event);
+                }
+                taken
+            } else if let Some(message) = traffic.messages.pop_front() {
+                let taken = self.system.settle(&message).await == Some(true);
+                if !taken {
+                    traffic.messages.push_back(message);
+                }
+                taken
+            } else {
+                return;
+            };
+            failures += usize::from(!taken);
+            assert!(failures < MOST_TRIES, "what is on its way is never taken: {traffic:?}");
         }
     }
+
+    /// The hour after: leases end, back-offs pass, the gateway's quiet period as well.
+    pub(crate) async fn recover(&self) {
+        for time in ["PT2M", "PT20M", "PT20M"] {
+            self.pass(time);
+            self.sweep().await;
+            self.drain(false).await;
+        }
+    }
+
+    /// What there is to see of all lives: the sandbox, and the seller's statement.
+    pub(crate) async fn surroundings(&self) -> Surroundings {
+        let (mut statement, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let path = format!("/v1/wallets/usr_seller/transactions?limit=100{cursor}");
+            let page = self.people.seller.get(&path).send().await.is(200);
+            statement.extend(page.list("/data").iter().cloned());
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return Surroundings { sandbox: self.people.sandbox().await, statement },
+            }
+        }
+    }
+}
+
+/// What lies around a life.
+pub(crate) struct Surroundings {
+    sandbox: Value,
+    statement: Vec<Value>,
 }
 
 /// One thing that happens in an escrow's life.
@@ -192,14 +268,13 @@ pub(crate) enum Step {
     Sweep,
 }
 
-/// An escrow, and what is on its way because of it.
+/// An escrow's life.
 pub(crate) struct Life<'a> {
     hand: &'a Hand,
     pub(crate) id: String,
     pub(crate) pages: Vec<String>,
-    told: u64,
-    events: VecDeque<Told>,
-    messages: VecDeque<Message>,
+    /// What its functions call.
+    pub(crate) heard: Heard,
     /// Once a call was struck, no message and no word about a refund arrives any more: only the schedule is left.
     pub(crate) left_alone: bool,
 }
@@ -210,10 +285,12 @@ const MOST_TRIES: usize = 6;
 impl Life<'_> {
     /// Does these steps, each with everything that follows from it.
     pub(crate) async fn live(&mut self, steps: &[Step]) {
+        self.hand.wire.hear(std::mem::take(&mut self.heard));
         for step in steps {
             self.step(*step).await;
-            self.drain().await;
+            self.hand.drain(self.left_alone).await;
         }
+        self.heard = self.hand.wire.hear(Heard::default());
     }
 
     async fn step(&mut self, step: Step) {
@@ -245,7 +322,7 @@ impl Life<'_> {
                 self.command(&people.arbiter, "dispute/rule", ruling).await;
             }
             Step::Later(time) => self.hand.pass(time),
-            Step::Sweep => self.sweep().await,
+            Step::Sweep => self.hand.sweep().await,
         }
     }
 
@@ -271,60 +348,8 @@ impl Life<'_> {
         panic!("{path} was never answered");
     }
 
-    /// The schedule runs, next minute again if it was killed.
-    pub(crate) async fn sweep(&self) {
-        for _try in 0..MOST_TRIES {
-            if self.hand.system.sweep().await == Some(true) {
-                return;
-            }
-        }
-        panic!("the sweep never comes to its end");
-    }
-
-    /// Delivers what is on its way, and what comes of it, again until it is taken.
-    pub(crate) async fn drain(&mut self) {
-        let mut failures = 0;
-        loop {
-            let told = self.hand.system.told_since(self.told);
-            self.told = told.last().map_or(self.told, |event| event.number + 1);
-            self.events.extend(told);
-            self.messages.extend(self.hand.system.take_messages().await.unwrap());
-            if self.left_alone && self.hand.wire.has_struck() {
-                self.messages.clear();
-                self.events.retain(|event| !event.kind.contains("refund"));
-            }
-            let taken = if let Some(event) = self.events.pop_front() {
-                let taken = self.hand.tell(&event.body).await.is_some_and(|answer| answer.status == 200);
-                if !taken {
-                    self.events.push_back(event);
-                }
-                taken
-            } else if let Some(message) = self.messages.pop_front() {
-                let taken = self.hand.system.settle(&message).await == Some(true);
-                if !taken {
-                    self.messages.push_back(message);
-                }
-                taken
-            } else {
-                return;
-            };
-            failures += usize::from(!taken);
-            assert!(failures < MOST_TRIES, "what is on its way is never taken: {:?} {:?}", self.events, self.messages);
-        }
-    }
-
-    /// The hour after: leases end, back-offs pass, the gateway's quiet period as well.
-    pub(crate) async fn recover(&mut self) {
-        self.left_alone = false;
-        for time in ["PT2M", "PT20M", "PT20M"] {
-            self.hand.pass(time);
-            self.sweep().await;
-            self.drain().await;
-        }
-    }
-
     /// Where everything stands that matters: escrow, journal, statement and gateway, without names and times.
-    pub(crate) async fn picture(&self) -> Value {
+    pub(crate) async fn picture(&self, around: &Surroundings) -> Value {
         let people = &self.hand.people;
         let escrow = people.operator.get(&format!("/v1/escrows/{}", self.id)).send().await.is(200);
         let events = people.operator.get(&format!("/v1/escrows/{}/events?limit=100", self.id)).send().await.is(200);
@@ -334,13 +359,10 @@ impl Life<'_> {
             .rev()
             .map(|entry| json!({ "type": entry["type"], "actor": entry["actor"], "postings": entry["postings"] }))
             .collect();
-        let statement = "/v1/wallets/usr_seller/transactions?limit=100";
-        let statement = people.seller.get(statement).send().await.is(200);
         let ours = |line: &&Value| line["escrow"] == self.id.as_str();
-        let lines: Vec<&Value> = statement.list("/data").iter().filter(ours).map(|line| &line["amount"]).collect();
-        let sandbox = people.sandbox().await;
+        let lines: Vec<&Value> = around.statement.iter().filter(ours).map(|line| &line["amount"]).collect();
         let of_escrow = |list: &str, fields: &[&str]| {
-            let ours = sandbox.list(list).iter().filter(|one| one["metadata"]["escrow_id"] == self.id.as_str());
+            let ours = around.sandbox.list(list).iter().filter(|one| one["metadata"]["escrow_id"] == self.id.as_str());
             let shown = ours.map(|one| fields.iter().map(|field| ((*field).to_owned(), one[*field].clone())).collect());
             let mut shown: Vec<Value> = shown.collect();
             shown.sort_by_key(Value::to_string);
