@@ -212,6 +212,14 @@ impl Hand {
         }
     }
 
+    /// What the gateway has told since the last time: whoever takes it delivers it.
+    pub(crate) async fn take_events(&self) -> Vec<Told> {
+        let mut traffic = self.traffic.lock().await;
+        let told = self.system.told_since(traffic.next);
+        traffic.next = told.last().map_or(traffic.next, |event| event.number + 1);
+        told
+    }
+
     /// The hour after: leases end, back-offs pass, the gateway's quiet period as well.
     pub(crate) async fn recover(&self) {
         for time in ["PT2M", "PT20M", "PT20M"] {
@@ -293,7 +301,8 @@ impl Life<'_> {
         self.heard = self.hand.wire.hear(Heard::default());
     }
 
-    async fn step(&mut self, step: Step) {
+    /// Does one step, and leaves what follows from it on its way.
+    pub(crate) async fn step(&mut self, step: Step) {
         let people = &self.hand.people;
         match step {
             Step::Checkout => {

@@ -14,5 +14,8 @@ mod crashes;
 mod hand;
 mod lists;
 mod refunds;
+mod restart;
 mod stories;
 mod structure;
+mod unreadable;
+mod webhooks;
