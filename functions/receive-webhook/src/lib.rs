@@ -17,9 +17,13 @@ use escrow_http::problem::{Answer, Code, Problem};
 use escrow_http::reply::Reply;
 use escrow_http::request::Incoming;
 use escrow_store::inbox::Parked;
-use escrow_store::{ChangeError, Changed, Start};
+use escrow_store::{ChangeError, Changed, Start, StoreError};
 use serde_json::json;
+use std::time::Duration;
 
+/// How long the gateway is waited for when an event has to be traced there. Then the event is parked: the gateway that posted it does
+/// not wait much longer for our answer, and this function must not end before it has kept the event.
+const TRACED_WITHIN: Duration = Duration::from_secs(8);
 /// A parked event is tried again for the first time after this.
 const FIRST_RETRY: Period = Period::minutes(1);
 
@@ -49,7 +53,7 @@ pub async fn handle(app: &App, gateways: &Gateways, incoming: Incoming) -> Answe
 
 /// Books what the notice says. The word says what became of it.
 async fn apply(app: &App, gateway: &dyn Gateway, notice: &Notice, incoming: &Incoming) -> Answer<&'static str> {
-    let (escrow, fact, operation) = match hear(gateway, notice, Deadline::within(Deadline::LONGEST)).await {
+    let (escrow, fact, operation) = match hear(gateway, notice, Deadline::within(TRACED_WITHIN)).await {
         Heard::Nothing(word) => {
             if word == "declined" {
                 app.metrics.record(Measure::Payment(gateway.name(), PaymentOutcome::Declined), app.clock.now());
@@ -75,10 +79,17 @@ async fn apply(app: &App, gateway: &dyn Gateway, notice: &Notice, incoming: &Inc
         Err(ChangeError::NotFound) => {
             park(app, gateway.name(), notice, incoming, "no such escrow here".to_owned()).await
         }
-        Err(ChangeError::Undecided { why: Undecided::Misfit(misfit), .. }) => {
-            park(app, gateway.name(), notice, incoming, misfit.to_string()).await
+        Err(ChangeError::Undecided { why, .. }) => {
+            if let Undecided::Broken(broken) = &why {
+                tracing::error!(escrow.id = %escrow, error = %broken, "a fact cannot be booked without breaking an invariant");
+            }
+            park(app, gateway.name(), notice, incoming, why.to_string()).await
         }
-        Err(other) => Err(other.into()),
+        // Gateways give up after some days; whoever repairs the item may need longer.
+        Err(ChangeError::Store(StoreError::Unreadable(unreadable))) => {
+            park(app, gateway.name(), notice, incoming, unreadable.to_string()).await
+        }
+        Err(other @ ChangeError::Store(_)) => Err(other.into()),
     }
 }
 

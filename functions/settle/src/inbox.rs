@@ -8,8 +8,12 @@ use escrow_domain::journal::Actor;
 use escrow_gateways::{Deadline, Gateways, Heard, hear};
 use escrow_http::app::App;
 use escrow_http::line::Line;
-use escrow_store::{ChangeError, Start, keys};
+use escrow_store::{ChangeError, Start, StoreError, keys};
 use serde::Deserialize;
+use std::time::Duration;
+
+/// How long the gateway is waited for: less than the function has.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Which event.
 #[derive(Debug, Deserialize)]
@@ -29,14 +33,15 @@ pub(super) async fn retry(app: &App, gateways: &Gateways, which: &ParkedEvent, l
     let notice = gateway
         .read_parked(&parked.payload, parked.received_at)
         .map_err(|_| Unsettled::Broken("a parked event that cannot be read any more"))?;
-    match hear(gateway, &notice, Deadline::within(Deadline::LONGEST)).await {
+    match hear(gateway, &notice, Deadline::within(PATIENCE)).await {
         Heard::Nothing(_) => {}
         Heard::Unclear(_) => return Ok(()),
         Heard::Fact { escrow, fact, operation } => {
             let attempt = Attempt { command: Command::Fact(fact), actor: Actor::gateway(), operation };
             match app.store.change(Start::Load(escrow), |escrow| decide(escrow, &attempt, app.moment())).await {
                 Ok(changed) => app.wake_for(changed.escrow(), line).await,
-                Err(ChangeError::NotFound | ChangeError::Undecided { .. }) => return Ok(()),
+                Err(ChangeError::NotFound | ChangeError::Undecided { .. })
+                | Err(ChangeError::Store(StoreError::Unreadable(_))) => return Ok(()),
                 Err(error @ ChangeError::Store(_)) => return Err(error.into()),
             }
         }
