@@ -18,4 +18,5 @@ mod restart;
 mod stories;
 mod structure;
 mod unreadable;
+mod unreadable;
 mod webhooks;
