@@ -106,11 +106,10 @@ async fn read(
     page: &Page,
     shown: impl Fn(&Escrow) -> bool,
 ) -> Answer<(Vec<Escrow>, Option<String>)> {
-    let limit = u8::try_from(page.limit).map_err(Problem::internal)?;
     let mut cursor = page.after.clone();
     let mut found = Vec::new();
     for _page in 0..MOST_PAGES {
-        let Listed { items, next } = app.store.list(list, limit, cursor.as_deref()).await.map_err(problem)?;
+        let Listed { items, next } = app.store.list(list, page.limit, cursor.as_deref()).await.map_err(problem)?;
         found.extend(items.into_iter().filter_map(readable).filter(&shown));
         cursor = next;
         if !found.is_empty() || cursor.is_none() {

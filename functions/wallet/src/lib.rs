@@ -38,8 +38,7 @@ async fn statement(app: &App, incoming: &Incoming, owner: &UserId) -> Answer<Rep
     let Some(currency) = currency(app, &query, owner).await? else {
         return Ok(Reply::ok(&page.listed(Vec::<views::LineView>::new(), None)));
     };
-    let limit = u8::try_from(page.limit).map_err(Problem::internal)?;
-    let read = app.store.statement(owner, currency, limit, page.after.as_deref()).await;
+    let read = app.store.statement(owner, currency, page.limit, page.after.as_deref()).await;
     let Listed { items, next } = read.map_err(|error| match error {
         ListError::Cursor(_) => Page::cursor_unknown(),
         ListError::Store(store) => store.into(),
