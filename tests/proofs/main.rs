@@ -18,5 +18,4 @@ mod restart;
 mod stories;
 mod structure;
 mod unreadable;
-mod unreadable;
 mod webhooks;
