@@ -9,6 +9,7 @@
 
 mod authorization;
 mod bad_input;
+mod contract;
 mod counters;
 mod crashes;
 mod hand;

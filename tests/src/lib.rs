@@ -8,6 +8,7 @@
 //! - [`api`] is HTTP: calls, answers, and what an answer must be. Every answer passes [`contract`].
 //! - [`deal`] is an escrow and its people.
 //! - [`json`] compares what matters of a document, and says where it differs.
+//! - [`process`] is a system that can be killed.
 
 #![expect(
     clippy::expect_used,
@@ -19,6 +20,7 @@ pub mod api;
 pub mod contract;
 pub mod deal;
 pub mod json;
+pub mod process;
 pub mod stack;
 
 pub use stack::{on, on_holdfast};

@@ -1,0 +1,167 @@
+//! The answers that every call has in common, each provoked at every call of the API's document. That every answer is of the form
+//! described is not said here: the client looks at each one, in every proof.
+
+use holdfast_tests::api::{Call, Caller};
+use holdfast_tests::contract::{Operation, operations};
+use holdfast_tests::deal::{Deal, order};
+use holdfast_tests::json::Look;
+use holdfast_tests::on_holdfast;
+use holdfast_tests::stack::Stack;
+use http::Method;
+use serde_json::{Value, json};
+
+/// Everybody at once: what is refused is then refused for what is wrong with the request.
+const EVERYTHING: &str = "arbiter operator platform";
+
+/// The document's calls that change something, with a body that each can read.
+fn commands() -> Vec<(&'static Operation, Value)> {
+    let readable = |operation: &Operation| match operation.id.as_str() {
+        "createCheckout" => order(),
+        "addCheckout" => json!({ "gateway": "stripe" }),
+        "deliver" | "requestChanges" => json!({ "note": "x" }),
+        "withdrawDispute" => json!({}),
+        "ruleDispute" => json!({ "to_buyer": "0", "reason": "x" }),
+        "resolveReview" => json!({ "resolution": "done", "reason": "x" }),
+        _ => json!({ "reason": "x" }),
+    };
+    let all =
+        operations().iter().filter(|operation| operation.method == Method::POST && operation.id != "receiveWebhook");
+    all.map(|operation| (operation, readable(operation))).collect()
+}
+
+/// A call of that operation on that deal.
+fn call(operation: &Operation, who: &Caller, deal: &Deal<'_>) -> Call {
+    let path = operation.path.replace("/payments/{id}", &format!("/payments/{}", deal.payment));
+    let path = path.replace("{id}", &deal.id).replace("{owner}", "usr_seller").replace("{gateway}", "stripe");
+    who.call(operation.method.clone(), &path)
+}
+
+/// Provokes the same mistake at every command, and reads the same problem everywhere. Nothing is written.
+async fn check_everywhere(mistake: impl Fn(Call, &Value) -> Call, status: u16, code: &str, except: &[&str]) {
+    on_holdfast(async |holdfast| {
+        let deal = holdfast.delivered(json!({})).await;
+        let who = holdfast.api.caller("usr_operator", EVERYTHING).await;
+        let before = (deal.stands().await, holdfast.write_units().await);
+        let mut provoked = 0;
+        for (operation, body) in
+            commands().into_iter().filter(|(operation, _)| !except.contains(&operation.id.as_str()))
+        {
+            let problem = mistake(call(operation, &who, &deal), &body).send().await.refuses(status, code);
+            assert!(!problem.text("/detail").is_empty(), "{}", operation.id);
+            provoked += 1;
+        }
+        assert!(provoked > 8, "only {provoked} calls were looked at");
+        assert_eq!((deal.stands().await, holdfast.write_units().await), before);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_command_wants_a_key() {
+    check_everywhere(|call, body| call.json(body), 400, "idempotency_key_missing", &[]).await;
+}
+
+#[tokio::test]
+async fn every_command_refuses_a_field_that_it_does_not_have() {
+    let mistake = |call: Call, body: &Value| {
+        call.once().json(&holdfast_tests::json::with(body.clone(), json!({ "fancy": "yes" })))
+    };
+    check_everywhere(mistake, 400, "unknown_field", &[]).await;
+}
+
+#[tokio::test]
+async fn every_command_refuses_what_is_too_large() {
+    let mistake = |call: Call, _: &Value| call.once().json(&json!({ "reason": "x".repeat(70_000) }));
+    check_everywhere(mistake, 413, "body_too_large", &[]).await;
+}
+
+#[tokio::test]
+async fn every_command_refuses_what_is_not_called_json() {
+    let mistake = |call: Call, body: &Value| call.once().raw("text/plain", body.to_string());
+    check_everywhere(mistake, 415, "unsupported_media_type", &[]).await;
+}
+
+#[tokio::test]
+async fn every_command_refuses_a_query_that_it_does_not_know() {
+    on_holdfast(async |holdfast| {
+        let deal = holdfast.delivered(json!({})).await;
+        let who = holdfast.api.caller("usr_operator", EVERYTHING).await;
+        for operation in operations().iter().filter(|operation| operation.id != "receiveWebhook") {
+            let path = format!("{}?fancy=yes", operation.path);
+            let asked = Operation { id: operation.id.clone(), method: operation.method.clone(), path };
+            call(&asked, &who, &deal).once().send().await.refuses(400, "query_invalid");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_command_refuses_a_version_that_has_moved() {
+    let mistake = |call: Call, body: &Value| call.once().if_match(1).json(body);
+    // An escrow that is not there yet has no version.
+    check_everywhere(mistake, 412, "version_mismatch", &["createCheckout"]).await;
+}
+
+#[tokio::test]
+async fn every_command_is_refused_where_the_escrow_is_over() {
+    on_holdfast(async |holdfast| {
+        let deal = holdfast.delivered(json!({})).await;
+        deal.does(&holdfast.buyer, "release", json!({})).await.is(200);
+        let stands = deal.stands().await;
+        for (operation, body) in commands().into_iter().filter(|(operation, _)| operation.id != "createCheckout") {
+            let who = match operation.id.as_str() {
+                "deliver" => &holdfast.seller,
+                "freeze" | "unfreeze" | "resolveReview" | "refund" => &holdfast.operator,
+                "ruleDispute" => continue,
+                _ => &holdfast.buyer,
+            };
+            let answer = call(operation, who, &deal).once().json(&body).send().await;
+            let code = match operation.id.as_str() {
+                "unfreeze" => "not_frozen",
+                "resolveReview" => "nothing_to_resolve",
+                _ => "transition_refused",
+            };
+            answer.refuses(409, code).shows(json!({ "state": "released" }));
+        }
+        assert_eq!(deal.stands().await, stands);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_key_that_was_used_for_another_body_is_refused_by_every_command() {
+    on_holdfast(async |holdfast| {
+        used_otherwise(holdfast).await;
+    })
+    .await;
+}
+
+/// Carries out each command that can follow another, and repeats its key with another body.
+async fn used_otherwise(holdfast: &Stack) {
+    let deal = holdfast.checkout(json!({})).await;
+    let play = json!({ "outcome": "paid" });
+    let (buyer, seller, operator, arbiter) = (&holdfast.buyer, &holdfast.seller, &holdfast.operator, &holdfast.arbiter);
+    let steps: [(&str, &Caller, Value, &str); 9] = [
+        ("checkouts", buyer, json!({ "gateway": "stripe" }), ""),
+        ("deliver", seller, json!({}), "pay"),
+        ("request-changes", buyer, json!({}), ""),
+        ("freeze", operator, json!({ "reason": "x" }), ""),
+        ("unfreeze", operator, json!({ "reason": "x" }), ""),
+        ("dispute", buyer, json!({ "reason": "x" }), ""),
+        ("dispute/withdraw", buyer, json!({}), ""),
+        ("dispute", buyer, json!({ "reason": "y" }), ""),
+        ("dispute/rule", arbiter, json!({ "to_buyer": "0", "reason": "x" }), "P2D"),
+    ];
+    for (number, (command, who, body, before)) in steps.into_iter().enumerate() {
+        match before {
+            "" => {}
+            "pay" => drop(deal.pay(play.clone()).await),
+            time => holdfast.advance(time).await,
+        }
+        let call = || who.post(&deal.path(command)).key(&format!("step-{number}"));
+        let answer = call().json(&body).send().await;
+        assert!(answer.status < 300, "{command}: {answer:#?}");
+        let other = holdfast_tests::json::with(body, json!({ "milestone": "m1", "reason": "another" }));
+        call().json(&other).send().await.refuses(422, "idempotency_key_reused");
+    }
+}
