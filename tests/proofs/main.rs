@@ -14,6 +14,7 @@ mod counters;
 mod crashes;
 mod hand;
 mod lists;
+mod races;
 mod refunds;
 mod restart;
 mod stories;
