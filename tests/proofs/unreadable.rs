@@ -1,5 +1,6 @@
 //! Items that a function cannot read: a newer release wrote them, or something has damaged them.
 
+use holdfast::faults::{Call, Verdict};
 use holdfast::{Local, Options};
 use holdfast_tests::json::Look;
 use holdfast_tests::stack::Stack;
@@ -43,5 +44,30 @@ async fn a_payment_told_while_its_escrow_cannot_be_read_is_kept_and_booked_later
     holdfast.advance("PT5M").await;
     deal.stands().await.shows(json!({ "status": "held" }));
     holdfast.verify().await;
+    local.stop().await;
+}
+
+#[tokio::test]
+async fn an_item_that_can_neither_be_read_nor_put_off_blocks_nothing() {
+    // Putting an item off is the only update that a function makes.
+    let refused = |call: &Call<'_>| match call.operation {
+        "UpdateItem" => Verdict::Answer { status: 400, code: "ValidationException".to_owned() },
+        _ => Verdict::Pass,
+    };
+    let local = Local::start(Options::in_memory().with_faults(refused)).await.unwrap();
+    let holdfast = Stack::at(local.url()).await;
+    holdfast.checkout(json!({ "seller": "usr_bad" })).await;
+    with_the_format_of_a_newer_release(&local, async || {
+        let mut deals = Vec::new();
+        // As many sellers as it takes for some to lie in every part of the index of deadlines.
+        for number in 0..12 {
+            deals.push(holdfast.checkout(json!({ "seller": format!("usr_{number}") })).await);
+        }
+        holdfast.advance("P1D").await;
+        for deal in deals {
+            deal.stands().await.shows(json!({ "status": "expired" }));
+        }
+    })
+    .await;
     local.stop().await;
 }

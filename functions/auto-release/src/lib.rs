@@ -40,7 +40,7 @@ pub struct Swept {
 /// Runs once. The event says nothing that matters.
 ///
 /// # Errors
-/// If the store cannot be asked at all; the next run, a minute later, begins anew.
+/// If some of it could not be read; the rest was done, and the next run, a minute later, begins anew.
 pub async fn handle(app: &App, _event: EventBridgeEvent, line: Line) -> Result<(Swept, String), StoreError> {
     let swept = sweep(app, &line).await?;
     let Swept { changed, woken, parked } = swept;
@@ -55,24 +55,41 @@ pub async fn sweep(app: &App, line: &Line) -> Result<Swept, StoreError> {
     let now = app.clock.now();
     let mut swept = Swept::default();
     let mut oldest: Option<Timestamp> = None;
+    let mut failed = None;
     for shard in 0..DUE_SHARDS {
-        let mut after: Option<DueEntry> = None;
-        loop {
-            let page = app.store.due(shard, now, after.as_ref()).await?;
-            oldest = page.entries.first().map(|entry| entry.due_at).into_iter().chain(oldest).min();
-            for entries in page.entries.chunks(LOADED_AT_ONCE) {
-                visit(app, entries, &mut swept, line).await?;
-            }
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
+        // A shard that cannot be read keeps nobody else's money waiting.
+        if let Err(error) = sweep_shard(app, shard, now, &mut swept, &mut oldest, line).await {
+            line.failure(format!("shard {shard}: {error}"));
+            failed = failed.or(Some(error));
         }
     }
     let late = oldest.map(|oldest| now.since(oldest)).unwrap_or_default();
     app.metrics.record(Measure::SweepLateness(late), now);
     app.metrics.record(Measure::SweepParked(swept.parked), now);
-    Ok(swept)
+    failed.map_or(Ok(swept), Err)
+}
+
+/// Every page of one shard.
+async fn sweep_shard(
+    app: &App,
+    shard: u8,
+    now: Timestamp,
+    swept: &mut Swept,
+    oldest: &mut Option<Timestamp>,
+    line: &Line,
+) -> Result<(), StoreError> {
+    let mut after: Option<DueEntry> = None;
+    loop {
+        let page = app.store.due(shard, now, after.as_ref()).await?;
+        *oldest = page.entries.first().map(|entry| entry.due_at).into_iter().chain(*oldest).min();
+        for entries in page.entries.chunks(LOADED_AT_ONCE) {
+            visit(app, entries, swept, line).await?;
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(());
+        }
+    }
 }
 
 /// Loads a chunk of what is due and deals with each.
@@ -92,17 +109,21 @@ async fn visit(app: &App, entries: &[DueEntry], swept: &mut Swept, line: &Line) 
             }
             Ticked::Waits(escrow) => {
                 wake(app, &escrow, swept, line).await;
-                // It stays due until the gateway's answer is stored. Should that take long, it is not woken every minute.
-                app.store.postpone(&loaded.key, &loaded.seen, app.clock.now()).await?;
+                // It stays due until the gateway's answer is stored. Should that take long, it is not woken every minute. The index
+                // is behind the items: one that is no longer due keeps its own time.
+                let now = app.clock.now();
+                if escrow.due_at().is_some_and(|due| due <= now) {
+                    postpone(app, &loaded.key, &loaded.seen, line).await;
+                }
             }
-            Ticked::Stuck(why) => put_off(app, &loaded.key, &loaded.seen, &why, swept, line).await?,
+            Ticked::Stuck(why) => put_off(app, &loaded.key, &loaded.seen, &why, swept, line).await,
         }
     }
     for waiting in single {
-        commit_alone(app, waiting, swept, line).await?;
+        commit_alone(app, waiting, swept, line).await;
     }
     for group in paying.into_values() {
-        commit_group(app, group, swept, line).await?;
+        commit_group(app, group, swept, line).await;
     }
     for parked in app.store.parked(&others).await? {
         let why = match &parked.event {
@@ -114,7 +135,7 @@ async fn visit(app: &App, entries: &[DueEntry], swept: &mut Swept, line: &Line) 
             Ok(None) => continue,
             Err(unreadable) => unreadable.to_string(),
         };
-        put_off(app, &parked.key, &parked.seen, &why, swept, line).await?;
+        put_off(app, &parked.key, &parked.seen, &why, swept, line).await;
     }
     Ok(())
 }
@@ -135,7 +156,7 @@ struct Waiting {
 }
 
 /// Commits changes that pay one seller; what has moved meanwhile is decided again by itself.
-async fn commit_group(app: &App, group: Vec<Waiting>, swept: &mut Swept, line: &Line) -> Result<(), StoreError> {
+async fn commit_group(app: &App, group: Vec<Waiting>, swept: &mut Swept, line: &Line) {
     let planned: Vec<Planned> = group
         .iter()
         .map(|waiting| Planned { was: waiting.change.escrow.version.saturating_sub(1), change: waiting.change.clone() })
@@ -143,21 +164,19 @@ async fn commit_group(app: &App, group: Vec<Waiting>, swept: &mut Swept, line: &
     for (waiting, ended) in group.into_iter().zip(app.store.commit_group(&planned).await) {
         match ended {
             Ended::Applied => done(app, &waiting.change.escrow, swept, line).await,
-            Ended::Moved(_) => commit_alone(app, waiting, swept, line).await?,
-            Ended::Failed(error) => put_off(app, &waiting.key, &waiting.seen, &error.to_string(), swept, line).await?,
+            Ended::Moved(_) => commit_alone(app, waiting, swept, line).await,
+            Ended::Failed(error) => put_off(app, &waiting.key, &waiting.seen, &error.to_string(), swept, line).await,
         }
     }
-    Ok(())
 }
 
 /// One escrow by itself, decided again on whatever stands there.
-async fn commit_alone(app: &App, waiting: Waiting, swept: &mut Swept, line: &Line) -> Result<(), StoreError> {
+async fn commit_alone(app: &App, waiting: Waiting, swept: &mut Swept, line: &Line) {
     let start = Start::Load(waiting.change.escrow.id);
     match app.store.change(start, |escrow| decide_tick(app, escrow)).await {
         Ok(changed) => done(app, changed.escrow(), swept, line).await,
-        Err(error) => put_off(app, &waiting.key, &waiting.seen, &why(&error), swept, line).await?,
+        Err(error) => put_off(app, &waiting.key, &waiting.seen, &why(&error), swept, line).await,
     }
-    Ok(())
 }
 
 fn why(error: &ChangeError<Undecided>) -> String {
@@ -214,18 +233,17 @@ async fn wake(app: &App, escrow: &Escrow, swept: &mut Swept, line: &Line) {
 }
 
 /// Moves an item back in the index, further each time, and says so.
-async fn put_off(
-    app: &App,
-    key: &Key,
-    seen: &Seen,
-    why: &str,
-    swept: &mut Swept,
-    line: &Line,
-) -> Result<(), StoreError> {
+async fn put_off(app: &App, key: &Key, seen: &Seen, why: &str, swept: &mut Swept, line: &Line) {
     swept.parked = swept.parked.saturating_add(1);
     line.failure(format!("{key}: {why}"));
-    app.store.postpone(key, seen, app.clock.now()).await?;
-    Ok(())
+    postpone(app, key, seen, line).await;
+}
+
+/// Moves an item back in the index. One that cannot be moved is met again in a minute; whatever lies behind it is not to wait for that.
+async fn postpone(app: &App, key: &Key, seen: &Seen, line: &Line) {
+    if let Err(error) = app.store.postpone(key, seen, app.clock.now()).await {
+        line.failure(format!("{key} could not be put off: {error}"));
+    }
 }
 
 /// Counts what the clock did, and the alarm of a stop, which repeats daily.
