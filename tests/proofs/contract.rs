@@ -1,14 +1,18 @@
 //! The answers that every call has in common, each provoked at every call of the API's document. That every answer is of the form
 //! described is not said here: the client looks at each one, in every proof.
 
+use holdfast::Options;
+use holdfast::faults::{Call as Made, Target, Verdict};
 use holdfast_tests::api::{Call, Caller};
 use holdfast_tests::contract::{Operation, operations};
 use holdfast_tests::deal::{Deal, order};
 use holdfast_tests::json::Look;
-use holdfast_tests::on_holdfast;
 use holdfast_tests::stack::Stack;
+use holdfast_tests::{on, on_holdfast};
 use http::Method;
 use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Everybody at once: what is refused is then refused for what is wrong with the request.
 const EVERYTHING: &str = "arbiter operator platform";
@@ -164,4 +168,89 @@ async fn used_otherwise(holdfast: &Stack) {
         let other = holdfast_tests::json::with(body, json!({ "milestone": "m1", "reason": "another" }));
         call().json(&other).send().await.refuses(422, "idempotency_key_reused");
     }
+}
+
+/// A system in which one thing does not answer as long as the switch is on.
+fn without(target: Target) -> (Options, Arc<AtomicBool>) {
+    let switch = Arc::new(AtomicBool::new(false));
+    let on = Arc::clone(&switch);
+    let fault = move |made: &Made<'_>| {
+        if made.target == target && on.load(Ordering::SeqCst) { Verdict::FailBeforeSending } else { Verdict::Pass }
+    };
+    (Options::in_memory().with_faults(fault), switch)
+}
+
+#[tokio::test]
+async fn where_the_table_does_not_answer_every_call_asks_to_come_again() {
+    let (options, down) = without(Target::DynamoDb);
+    on(options, async |holdfast| {
+        let deal = holdfast.delivered(json!({})).await;
+        let who = holdfast.api.caller("usr_seller", EVERYTHING).await;
+        down.store(true, Ordering::SeqCst);
+        for operation in operations() {
+            let call = match operation.id.as_str() {
+                // It asks nobody.
+                "getQuote" | "receiveWebhook" => continue,
+                "listPayments" | "listEscrows" => {
+                    who.get(&format!("{}?subject_type=job&subject_id=job_42", operation.path))
+                }
+                "createCheckout" => holdfast.buyer.post(&operation.path).key("asked-twice"),
+                _ => call(operation, &who, &deal).once(),
+            };
+            let body = commands().into_iter().find(|(command, _)| command.id == operation.id);
+            let call = match body {
+                Some((_, body)) => call.json(&body),
+                None => call,
+            };
+            call.send().await.refuses(503, "unavailable");
+        }
+        down.store(false, Ordering::SeqCst);
+        // Nothing of it was done, and its key is as good as new.
+        deal.stands().await.shows(json!({ "status": "delivered" }));
+        let opened = holdfast.buyer.post("/v1/checkouts").key("asked-twice").json(&order()).send().await;
+        assert!(!opened.is_replay());
+        opened.is(201);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_webhook_that_cannot_be_kept_is_not_taken_and_comes_again() {
+    let (options, down) = without(Target::DynamoDb);
+    on(options, async |holdfast| {
+        let deal = holdfast.checkout(json!({})).await;
+        down.store(true, Ordering::SeqCst);
+        holdfast.api.post(&deal.page).json(&json!({ "outcome": "paid" })).send().await.is(200);
+        holdfast.settle().await;
+        let statuses: Vec<_> =
+            holdfast.sandbox().await.list("/webhooks").iter().map(|sent| sent["last_status"].clone()).collect();
+        assert!(statuses.contains(&json!(503)), "{statuses:?}");
+        down.store(false, Ordering::SeqCst);
+        deal.stands().await.shows(json!({ "status": "pending" }));
+        holdfast.advance("PT2M").await;
+        deal.stands().await.shows(json!({ "status": "held" }));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_the_gateway_does_not_answer_the_same_request_carries_on_later() {
+    let (options, down) = without(Target::Gateway);
+    on(options, async |holdfast| {
+        let create = || holdfast.buyer.post("/v1/checkouts").key("patience").json(&order()).send();
+        down.store(true, Ordering::SeqCst);
+        create().await.refuses(503, "gateway_unavailable");
+        create().await.refuses(503, "gateway_unavailable");
+        down.store(false, Ordering::SeqCst);
+        let opened = create().await.is(201);
+        let path = format!("/v1/escrows/{}/checkouts", opened.text("/escrow/id"));
+        let add = || holdfast.buyer.post(&path).key("patience").json(&json!({ "gateway": "stripe" })).send();
+        down.store(true, Ordering::SeqCst);
+        add().await.refuses(503, "gateway_unavailable");
+        down.store(false, Ordering::SeqCst);
+        let added = add().await.is(201);
+        added.shows(json!({ "escrow": { "payments": [{ "status": "open" }, { "status": "open" }] } }));
+        holdfast.sandbox().await.shows(json!({ "sessions": [{}, {}] }));
+    })
+    .await;
 }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use holdfast::openapi::{Document, YAML};
@@ -178,11 +179,22 @@ impl Contract {
                 }
             }
         }
-        let beside = std::env::current_exe()?;
-        let folder = beside.parent().unwrap_or(&beside);
+        let binary = std::env::current_exe()?;
+        let report = binary.with_file_name("contract.txt");
+        if tells_more(&report, &binary, seen.len()).unwrap_or(false) {
+            return Ok(());
+        }
         let text = format!("{} of {described} described answers were seen. Never seen:\n{unseen}", seen.len());
-        std::fs::write(folder.join("contract.txt"), text)
+        std::fs::write(report, text)
     }
+}
+
+/// Whether the report is of this build and of a run that has seen more: that of a few proofs does not replace that of all.
+fn tells_more(report: &Path, binary: &Path, seen: usize) -> std::io::Result<bool> {
+    let of_this_build = std::fs::metadata(report)?.modified()? > std::fs::metadata(binary)?.modified()?;
+    let text = std::fs::read_to_string(report)?;
+    let before = text.split(' ').next().and_then(|count| count.parse::<usize>().ok()).unwrap_or_default();
+    Ok(of_this_build && before > seen)
 }
 
 /// As a JSON pointer wants it (RFC 6901).
