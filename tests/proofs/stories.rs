@@ -272,3 +272,54 @@ async fn the_journal_can_be_read_page_by_page() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_freeze_stops_the_clocks_and_its_length_is_added_to_them() {
+    on_holdfast(async |holdfast| {
+        let deal = holdfast.delivered(json!({})).await;
+        holdfast.advance("P3D").await;
+        let why = json!({ "reason": "The bank asks questions." });
+        let frozen = deal.does(&holdfast.operator, "freeze", why.clone()).await.is(200);
+        frozen.shows(json!({ "frozen": [{ "cause": "operator", "reason": "The bank asks questions." }] }));
+        holdfast.advance("P10D").await;
+        deal.stands().await.shows(json!({ "status": "delivered" }));
+        for (who, command) in [(&holdfast.buyer, "release"), (&holdfast.seller, "refund")] {
+            deal.does(who, command, json!({})).await.refuses(409, "frozen");
+        }
+        deal.does(&holdfast.operator, "unfreeze", why).await.is(200).shows(json!({ "frozen": [] }));
+        holdfast.advance("P3DT23H").await;
+        deal.stands().await.shows(json!({ "status": "delivered" }));
+        holdfast.advance("PT1H").await;
+        deal.stands().await.shows(json!({ "status": "released" }));
+    })
+    .await;
+}
+
+/// The gateway says that a refund has failed; an operator decides so: where the escrow ends, and how many refunds took effect.
+async fn check_review(resolution: &str, status: &str, effects: usize) {
+    on_holdfast(async |holdfast| {
+        let deal = holdfast.paid(json!({})).await;
+        holdfast.switch_sandbox(json!({ "next": [{ "refunds": "fail" }] })).await;
+        deal.does(&holdfast.seller, "refund", json!({})).await.is(200);
+        holdfast.settle().await;
+        deal.stands().await.shows(json!({ "status": "review", "frozen": [{ "cause": "refund_failed" }] }));
+        deal.does(&holdfast.buyer, "release", json!({})).await.refuses(409, "in_review");
+        let decided = json!({ "resolution": resolution, "reason": "The dashboard says so." });
+        deal.does(&holdfast.operator, "resolve", decided).await.is(200);
+        holdfast.settle().await;
+        deal.stands().await.shows(json!({ "status": status, "frozen": [] }));
+        let refunds = deal.refunds_at_gateway().await;
+        assert_eq!(refunds.iter().filter(|refund| refund["status"] == "succeeded").count(), effects, "{refunds:#?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refund_that_failed_is_sent_again_when_an_operator_says_so() {
+    check_review("retry", "refunded", 1).await;
+}
+
+#[tokio::test]
+async fn a_refund_that_an_operator_has_seen_elsewhere_is_booked_and_not_sent() {
+    check_review("done", "refunded", 0).await;
+}
