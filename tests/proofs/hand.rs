@@ -357,6 +357,12 @@ impl Life<'_> {
         panic!("{path} was never answered");
     }
 
+    /// How many commits made it what it is.
+    pub(crate) async fn version(&self) -> u64 {
+        let seen = self.hand.people.operator.get(&format!("/v1/escrows/{}", self.id)).send().await.is(200);
+        seen["version"].as_u64().unwrap()
+    }
+
     /// Where everything stands that matters: escrow, journal, statement and gateway, without names and times.
     pub(crate) async fn picture(&self, around: &Surroundings) -> Value {
         let people = &self.hand.people;

@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""Seeded bugs: each is put into a copy of the tree, and the proofs that are named for it must fail.
+
+A proof that cannot fail proves nothing. No switch for this is in the product: a bug is a change of the source, made in a worktree
+under target/, so that no build of the product can ever have one. A bug whose place is not found any more fails as well.
+
+    tests/canaries.py                 all of them
+    tests/canaries.py --list          their names
+    tests/canaries.py new-key …       only these
+"""
+
+import dataclasses
+import os
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TREE = ROOT / "target/canaries"
+
+DOMAIN = ("escrow-domain", "main")
+PROOFS = ("holdfast-tests", "proofs")
+
+
+@dataclasses.dataclass
+class Canary:
+    name: str
+    file: str
+    right: str
+    wrong: str
+    # (package and test binary, filter): each of them must fail.
+    caught_by: list
+
+
+CANARIES = [
+    Canary(
+        "write-without-version",
+        "shared/escrow-store/src/write.rs",
+        '("#a = :v", attribute::VERSION,',
+        '("attribute_exists(#a) OR #a = :v", attribute::VERSION,',
+        [
+            (PROOFS, "crashes::a_release_survives_every_blow"),
+            (PROOFS, "races::of_fifty_commands"),
+        ],
+    ),
+    Canary(
+        "own-write-by-version",
+        "shared/escrow-store/src/write.rs",
+        "let own = standing.is_some_and(|item| token.put(item));",
+        "let _ = token;\n            let version = |item: &Item| read_number::<u64>(item, attribute::VERSION);\n"
+        "            let own = standing.is_some_and(|item| version(item) == version(&write.item));",
+        [
+            (PROOFS, "races::of_fifty_commands"),
+            (PROOFS, "crashes::a_delivery_survives_every_blow"),
+        ],
+    ),
+    Canary(
+        "amount-not-compared",
+        "shared/escrow-domain/src/decide/facts.rs",
+        "    if money != expected {\n        return Err(Misfit::other_amount(money, expected).into());\n    }\n"
+        "    if draft.escrow.payments",
+        "    let _ = expected;\n    if draft.escrow.payments",
+        [(PROOFS, "bad_input::webhooks::a_signed_event_with_another"), (DOMAIN, "")],
+    ),
+    Canary(
+        "empty-secret-accepted",
+        "shared/escrow-gateways/src/secret.rs",
+        "if text.is_empty() { None } else { Some(Self(text.to_owned())) }",
+        "Some(Self(text.to_owned()))",
+        [(("escrow-gateways", "gateways"), "")],
+    ),
+    Canary(
+        "ready-again-after-doubt",
+        "shared/escrow-domain/src/work.rs",
+        "    effect.look_up_first = effect.look_up_first || look_up_first;\n",
+        "    effect.look_up_first = effect.look_up_first || look_up_first;\n    effect.progress = Progress::Ready;\n",
+        [(PROOFS, "crashes::a_refund_that_nobody_asks_about_for_a_day"), (DOMAIN, "effects_model")],
+    ),
+    Canary(
+        "new-key",
+        "shared/escrow-domain/src/work.rs",
+        'if effect.key_suffix == 0 { id.to_string() } else { format!("{id}-{}", effect.key_suffix) }',
+        'format!("{id}-{}-{}", effect.key_suffix, effect.tries)',
+        [(PROOFS, "crashes::a_refund_survives_every_blow"), (DOMAIN, "effects_model")],
+    ),
+    Canary(
+        "resend-after-the-keys-life",
+        "shared/escrow-domain/src/work.rs",
+        "&& now.at < claim.first_sent.after(life)",
+        "&& now.at.after(life) > claim.first_sent",
+        [(PROOFS, "crashes::a_refund_that_nobody_asks_about_for_a_day"), (DOMAIN, "effects_model")],
+    ),
+    Canary(
+        "capture-booked-twice",
+        "shared/escrow-domain/src/decide/facts.rs",
+        "if draft.escrow.payments.iter().any(|payment| payment.capture(capture).is_some()) {",
+        "if draft.escrow.payments.iter().any(|payment| payment.capture(capture).is_some()) && number > 99 {",
+        [(PROOFS, "webhooks::a_payment_is_booked_once"), (DOMAIN, "")],
+    ),
+    Canary(
+        "effect-nobody-is-woken-for",
+        "shared/escrow-domain/src/decide/tick.rs",
+        ".chain(effects.map(|effect| effect.due_at))",
+        ".chain(effects.map(|effect| effect.due_at).filter(|_| false))",
+        [(PROOFS, "crashes::a_refund_survives_every_blow"), (PROOFS, "crashes::a_cancellation_survives_every_blow")],
+    ),
+    Canary(
+        "lease-over-while-sending",
+        "shared/escrow-domain/src/work.rs",
+        "pub const QUIET: Period = Period::minutes(15);",
+        "pub const QUIET: Period = Period::minutes(0);",
+        [(DOMAIN, "effects_model")],
+    ),
+]
+
+
+def run(*command, **options):
+    return subprocess.run(command, cwd=TREE, env=os.environ | {"CARGO_TARGET_DIR": str(ROOT / "target")}, **options)
+
+
+def fails(suite, only):
+    """Whether this proof fails, and does so by a test, not by the compiler."""
+    package, binary = suite
+    test = ["cargo", "test", "--quiet", "--package", package, "--test", binary]
+    built = run(*test, "--no-run", capture_output=True, text=True)
+    if built.returncode:
+        sys.exit(f"the bug does not compile:\n{built.stderr[-4000:]}")
+    ran = run(*test, "--", only, capture_output=True, text=True)
+    if " 0 passed; 0 failed" in ran.stdout:
+        sys.exit(f"{package} has no test {only}")
+    return "test result: FAILED" in ran.stdout
+
+
+def try_out(canary):
+    path = TREE / canary.file
+    source = path.read_text()
+    if source.count(canary.right) != 1:
+        print(f"STALE   {canary.name}: its place in {canary.file} is not found", flush=True)
+        return False
+    path.write_text(source.replace(canary.right, canary.wrong))
+    try:
+        caught = True
+        for suite, only in canary.caught_by:
+            found = fails(suite, only)
+            print(f"{'caught ' if found else 'MISSED '} {canary.name}: {suite[0]} {only}", flush=True)
+            caught = caught and found
+        return caught
+    finally:
+        path.write_text(source)
+
+
+def main(names):
+    if names == ["--list"]:
+        print("\n".join(canary.name for canary in CANARIES))
+        return
+    unknown = set(names) - {canary.name for canary in CANARIES}
+    if unknown:
+        sys.exit(f"no such bug: {', '.join(sorted(unknown))}")
+    subprocess.run(["git", "worktree", "remove", "--force", TREE], cwd=ROOT, capture_output=True)
+    subprocess.run(["git", "worktree", "add", "--quiet", "--detach", TREE, "HEAD"], cwd=ROOT, check=True)
+    try:
+        wanted = [canary for canary in CANARIES if not names or canary.name in names]
+        results = [try_out(canary) for canary in wanted]
+    finally:
+        subprocess.run(["git", "worktree", "remove", "--force", TREE], cwd=ROOT, check=True)
+    if not all(results):
+        sys.exit("a seeded bug was not caught")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
