@@ -1,6 +1,9 @@
 """The black-box flows, over HTTP, against what was deployed. Each is a sentence that must be true."""
 
+import hashlib
+import hmac
 import json
+import pathlib
 import threading
 import time
 import urllib.request
@@ -10,6 +13,7 @@ from decimal import Decimal
 from contract import Answer, Api, Broken, expect, same
 from processes import Emulator, Issuer, Sandbox
 
+FIXTURES = pathlib.Path(__file__).resolve().parent.parent.parent / "shared/escrow-gateways/fixtures/stripe"
 # The schedule ticks once a minute, counted from when it was made.
 ONE_TICK = 100
 SOON = 20
@@ -18,8 +22,8 @@ SOON = 20
 class World:
     """A deployment, its Stripe, and somebody who signs tokens."""
 
-    def __init__(self, api: Api, emulator: Emulator, sandbox: Sandbox, issuer: Issuer):
-        self.api, self.emulator, self.sandbox, self.issuer = api, emulator, sandbox, issuer
+    def __init__(self, api: Api, emulator: Emulator, sandbox: Sandbox, issuer: Issuer, table):
+        self.api, self.emulator, self.sandbox, self.issuer, self.table = api, emulator, sandbox, issuer, table
         self._deals = 0
 
     def deal(self, **asked) -> "Deal":
@@ -215,6 +219,18 @@ def strangers_and_bad_input_change_nothing(world: World) -> None:
     same("the escrow", "pending", deal.now()["status"])
 
 
+def an_event_about_nobody_is_kept_and_tried_again(world: World) -> None:
+    """Signed by the gateway, about an escrow that does not exist: durable first, then the sweep and settle come back to it."""
+    body = (FIXTURES / "checkout.session.completed.json").read_bytes()
+    now = int(time.time())
+    mac = hmac.new(Sandbox.SECRET.encode(), f"{now}.".encode() + body, hashlib.sha256).hexdigest()
+    headers = {"stripe-signature": f"t={now},v1={mac}"}
+    taken = expect(world.api.call("POST", "/v1/webhooks/stripe", raw=body, headers=headers), 200)
+    same("what became of it", "parked", taken.body["outcome"])
+    key = {"pk": f"I#stripe#{json.loads(body)['id']}", "sk": "I"}
+    world.until("it is put off", 2 * ONE_TICK, lambda: "n" in world.table.get_item(Key=key, ConsistentRead=True)["Item"])
+
+
 def functions_that_are_killed_lose_nothing_and_do_nothing_twice(world: World) -> None:
     """kill -9, again and again, while ten buyers release to one seller."""
     deals = [world.deal(seller="usr_popular_seller").held() for _ in range(10)]
@@ -260,5 +276,6 @@ ALL = [
     a_payment_of_a_cancelled_escrow_goes_back,
     a_dispute_locks_the_money_until_it_is_withdrawn,
     what_is_delivered_releases_by_itself_on_the_schedule,
+    an_event_about_nobody_is_kept_and_tried_again,
     functions_that_are_killed_lose_nothing_and_do_nothing_twice,
 ]

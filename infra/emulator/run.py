@@ -7,7 +7,9 @@ Everything listens on 127.0.0.1 and ends with the run; `--keep` waits for Ctrl-C
 """
 
 import argparse
+import contextlib
 import pathlib
+import signal
 import sys
 import time
 import traceback
@@ -32,15 +34,30 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def dead_letters(emulator: Emulator, outputs: dict[str, str]) -> int:
-    """How many messages nobody could work off."""
-    session = boto3.Session(ROOT["AWS_ACCESS_KEY_ID"], ROOT["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
-    queues = session.client("sqs", endpoint_url=emulator.url)
-    count = 0
+def aws(emulator: Emulator) -> boto3.Session:
+    """The emulator's root user."""
+    return boto3.Session(ROOT["AWS_ACCESS_KEY_ID"], ROOT["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
+
+
+def complaints(emulator: Emulator, outputs: dict[str, str]) -> list[str]:
+    """What the deployment itself says went wrong: messages that nobody could work off, errors in the functions' log."""
+    found = []
+    queues = aws(emulator).client("sqs", endpoint_url=emulator.url)
     for output in ("SettleDeadLettersUrl", "ScheduleDeadLettersUrl"):
         asked = queues.get_queue_attributes(QueueUrl=outputs[output], AttributeNames=["ApproximateNumberOfMessages"])
-        count += int(asked["Attributes"]["ApproximateNumberOfMessages"])
-    return count
+        letters = int(asked["Attributes"]["ApproximateNumberOfMessages"])
+        if letters:
+            found.append(f"{letters} messages in {output}")
+    logs = aws(emulator).client("logs", endpoint_url=emulator.url)
+    lines = 0
+    for page in logs.get_paginator("filter_log_events").paginate(logGroupName=outputs["FunctionLogGroup"]):
+        for event in page["events"]:
+            lines += 1
+            if '"level":"ERROR"' in event["message"] or "AccessDenied" in event["message"]:
+                found.append(event["message"])
+    if not lines:
+        found.append("the functions' log is empty")
+    return found
 
 
 def play(world: flows.World) -> int:
@@ -60,6 +77,8 @@ def play(world: flows.World) -> int:
 
 def main() -> int:
     asked = arguments()
+    # Whoever ends it gently ends what it has started as well.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = WORKSPACE / "target/emulator"
     folder.mkdir(parents=True, exist_ok=True)
     running = []
@@ -73,18 +92,16 @@ def main() -> int:
         sandbox = Sandbox(asked.holdfast, port, f"{outputs['url']}/v1/webhooks/stripe", folder)
         running.append(sandbox)
         print(f"\nDeployed: {outputs['url']}\n", flush=True)
-        failed = play(flows.World(Api(outputs["url"]), emulator, sandbox, issuer))
-        letters = dead_letters(emulator, outputs)
-        if letters:
-            print(f"FAILED  {letters} dead letters")
+        table = aws(emulator).resource("dynamodb", endpoint_url=emulator.url).Table(outputs["TableName"])
+        failed = play(flows.World(Api(outputs["url"]), emulator, sandbox, issuer, table))
+        wrong = complaints(emulator, outputs)
+        for complaint in wrong:
+            print(f"FAILED  {complaint}")
         if asked.keep:
             print(f"\nStill running. An operator's token: {issuer.token('usr_operator', 'operator')}\nCtrl-C ends it.", flush=True)
-            try:
-                while True:
-                    time.sleep(3600)
-            except KeyboardInterrupt:
-                pass
-        return 1 if failed or letters else 0
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.pause()
+        return 1 if failed or wrong else 0
     finally:
         for part in reversed(running):
             part.stop()
