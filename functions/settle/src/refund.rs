@@ -1,7 +1,7 @@
 //! Refunds: claim, send once, store the answer. In doubt the same bytes go out under the same key while the gateway remembers it;
 //! after that it is asked first, and believed only when every request of ours is long over.
 
-use super::{Unsettled, book, note};
+use super::{Unsettled, book, may_begin, note};
 use escrow_domain::command::{Fact, RefundOutcome};
 use escrow_domain::decide::Outcome;
 use escrow_domain::effect::{Effect, Task};
@@ -15,6 +15,7 @@ use escrow_http::app::App;
 use escrow_http::metrics::Measure;
 use escrow_store::ChangeError;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How long a request may take. Well below the lease, so that a claim outlives its request.
 const PATIENCE: Duration = Duration::from_secs(25);
@@ -103,7 +104,7 @@ async fn look_up(
     let ask = ask(&escrow, number)?;
     let known = escrow.refunds.get(usize::from(number)).and_then(|refund| refund.reference.clone());
     // The quiet period counts to the moment at which the gateway was asked, not to that of its answer.
-    let asked = app.moment();
+    let (asked, begun) = (app.moment(), Instant::now());
     match gateway.look_up_refund(&ask, known.as_deref(), Deadline::within(PATIENCE)).await {
         Ok(Some(standing)) => answered(app, gateway.name(), escrow, number, standing).await,
         Ok(None) => {
@@ -117,7 +118,11 @@ async fn look_up(
                 },
             })
             .await?;
-            if escrow.is_stopped() { Ok(escrow) } else { request(app, gateway, escrow, number, token).await }
+            if escrow.is_stopped() || !may_begin(begun) {
+                Ok(escrow)
+            } else {
+                request(app, gateway, escrow, number, token).await
+            }
         }
         Err(error) => later(app, escrow, task, token, true, &error).await,
     }

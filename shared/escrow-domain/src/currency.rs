@@ -39,6 +39,17 @@ impl Currency {
         self.code.get(..usize::from(self.length)).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
     }
 
+    /// The smallest step, in minor units, in which gateways move this currency: card networks take the last of three digits as 0
+    /// (Stripe, *Supported currencies*, three-decimal currencies), and Stripe takes the ariary without decimals.
+    #[must_use]
+    pub fn payable_step(&self) -> i64 {
+        match (self.exponent, self.code()) {
+            (3, _) => 10,
+            (_, "MGA") => 100,
+            _ => 1,
+        }
+    }
+
     /// Digits after the point: JPY 0, SAR 2, KWD 3.
     #[must_use]
     pub const fn exponent(&self) -> u8 {

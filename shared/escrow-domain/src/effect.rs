@@ -81,7 +81,8 @@ pub struct Effect {
     pub tries: u8,
     /// Another key was needed so often: a gateway replays a stored 5xx for the key's life.
     pub key_suffix: u8,
-    /// The gateway answered with a 5xx: it may replay that for the key's life, so look before sending again.
+    /// Look before sending again: the gateway answered with a 5xx, which it may replay for the key's life, or an operator says that a
+    /// refund in doubt was not made.
     pub look_up_first: bool,
     /// The deployment's epoch when it was promised. After a restore from backup the epoch is raised, and effects of an older
     /// one are looked up before anything is sent.

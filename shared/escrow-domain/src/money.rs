@@ -18,8 +18,9 @@ impl Minor {
     /// Nothing.
     pub const ZERO: Self = Self(0);
 
-    /// The largest amount that Holdfast handles: ten digits and three decimals, as the API accepts them.
-    pub const MAX: Self = Self(9_999_999_999_999);
+    /// The largest sum that Holdfast handles. A single amount is bounded by how it is read (ten digits before the point); this is
+    /// the bound of everything that a wallet ever earned, far above it.
+    pub const MAX: Self = Self(9_999_999_999_999_999);
 
     /// That many minor units.
     ///

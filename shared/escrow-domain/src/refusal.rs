@@ -82,6 +82,12 @@ pub enum Refusal {
         /// What there is.
         most: Money,
     },
+    /// A part that no gateway could pay back exactly.
+    #[error("with its share of the fee, what goes back must be a multiple of {step} {}", step.currency)]
+    AmountStep {
+        /// The smallest step.
+        step: Money,
+    },
     /// Nothing waits for an operator's decision under that name.
     #[error("there is nothing of that kind to decide")]
     NothingToResolve,
@@ -111,6 +117,7 @@ impl Refusal {
             Self::DisputesUsedUp => "disputes_used_up",
             Self::ReasonRequired => "reason_required",
             Self::AmountTooLarge { .. } => "amount_too_large",
+            Self::AmountStep { .. } => "amount_not_supported",
             Self::NothingToResolve => "nothing_to_resolve",
             Self::NotFrozen => "not_frozen",
         }
@@ -136,6 +143,7 @@ impl Refusal {
             | Self::DisputesUsedUp
             | Self::ReasonRequired
             | Self::AmountTooLarge { .. }
+            | Self::AmountStep { .. }
             | Self::NothingToResolve
             | Self::NotFrozen => None,
         }

@@ -88,7 +88,8 @@ impl Escrow {
             Progress::InDoubt(_) => Plan::Leave,
             // A promise that was never sent waits for the end of a freeze. One that may have been sent must be found out.
             Progress::Ready if outward && self.is_stopped() => Plan::Leave,
-            Progress::Ready if effect.epoch < now.epoch && outward => Plan::LookUp,
+            // Promised before a restore, or sent before by an operator's account: perhaps it is there.
+            Progress::Ready if outward && (effect.epoch < now.epoch || effect.look_up_first) => Plan::LookUp,
             Progress::Ready => Plan::Send,
             Progress::Sending(claim) if now.at < claim.lease_until => Plan::Wait(claim.lease_until),
             Progress::Sending(_) if !outward => Plan::Send,

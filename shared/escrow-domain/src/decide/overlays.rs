@@ -202,7 +202,8 @@ fn resolve_in_doubt(draft: &mut Draft, number: u16, resolution: Resolution) -> R
             if let Some(effect) = known {
                 effect.progress = Progress::Ready;
                 effect.key_suffix = effect.key_suffix.checked_add(1).ok_or(Broken("keys without end"))?;
-                effect.look_up_first = false;
+                // The operator may err, and looking costs nothing.
+                effect.look_up_first = true;
                 effect.due_at = due_at;
                 effect.epoch = epoch;
                 effect.tries = 0;

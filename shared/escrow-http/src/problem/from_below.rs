@@ -34,6 +34,7 @@ impl Code {
             Refusal::DisputesUsedUp => Self::DisputesUsedUp,
             Refusal::ReasonRequired => Self::ReasonRequired,
             Refusal::AmountTooLarge { .. } => Self::AmountTooLarge,
+            Refusal::AmountStep { .. } => Self::AmountNotSupported,
             Refusal::NothingToResolve => Self::NothingToResolve,
             Refusal::NotFrozen => Self::NotFrozen,
         }
@@ -63,6 +64,7 @@ impl From<&Refusal> for Problem {
             }
             Refusal::ReasonRequired => Self::input(Code::of(refusal), "/reason", sentence(refusal)),
             Refusal::AmountTooLarge { .. } => Self::input(Code::of(refusal), "/amount", sentence(refusal)),
+            Refusal::AmountStep { .. } => Self::input(Code::of(refusal), "/to_buyer", sentence(refusal)),
             Refusal::Full { .. }
             | Refusal::WrongRole { .. }
             | Refusal::OwnEscrow
@@ -182,6 +184,7 @@ mod tests {
             Refusal::DisputesUsedUp,
             Refusal::ReasonRequired,
             Refusal::AmountTooLarge { most },
+            Refusal::AmountStep { step: most },
             Refusal::NothingToResolve,
             Refusal::NotFrozen,
         ]
