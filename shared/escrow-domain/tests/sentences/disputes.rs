@@ -4,6 +4,7 @@ use crate::fixture::{
     Deal, Offer, deliver, delivered, dispute, disputed, held, held_as, minor, refund, release, rule, withdraw_dispute,
 };
 use escrow_domain::command::Command;
+use escrow_domain::currency::Currencies;
 use escrow_domain::dispute::DisputeStatus;
 use escrow_domain::lifecycle::{Role, Stage, Transition};
 use escrow_domain::policy::{DisputeDefault, Kind};
@@ -195,4 +196,16 @@ fn while_a_part_is_disputed_the_rest_can_be_delivered() {
     assert_eq!(deal.stage(), Stage::Disputed);
     deal.wait(Period::days(7)).tick();
     assert_eq!(deal.escrow.milestones[0].money.released, minor(11_000));
+}
+
+#[test]
+fn a_ruling_that_no_gateway_could_pay_back_exactly_is_refused() {
+    let mut deal = disputed();
+    deal.wait(Period::days(2));
+    deal.escrow.terms.currency = Currencies::default().find("KWD").unwrap();
+    let refused = deal.refusal(Role::Arbiter, rule(3_335));
+    assert!(matches!(refused, Refusal::AmountStep { step } if step.amount == minor(10)), "{refused}");
+    assert!(deal.try_as(Role::Arbiter, rule(3_330)).is_ok());
+    assert!(deal.try_as(Role::Arbiter, rule(0)).is_ok());
+    assert!(deal.try_as(Role::Arbiter, rule(15_000)).is_ok());
 }

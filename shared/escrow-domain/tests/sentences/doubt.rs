@@ -108,3 +108,18 @@ fn an_operators_retry_is_given_its_own_time() {
     assert!(deal.commit_if_changed(later));
     assert!(deal.escrow.reviews.is_empty(), "one lost answer is no reason to ask again");
 }
+
+#[test]
+fn an_operators_retry_looks_before_it_sends() {
+    let mut deal = in_doubt();
+    deal.act(Role::Operator, resolve(Resolution::Retry));
+    let effect = *deal.escrow.effect(Task::Refund(0)).unwrap();
+    assert_eq!((effect.progress, effect.key_suffix), (Progress::Ready, 1));
+    assert_eq!(deal.escrow.plan(&effect, Some(Period::hours(20)), deal.moment()), Plan::LookUp);
+    let claimed = deal.escrow.claim(Task::Refund(0), [2; 16], deal.moment()).unwrap();
+    deal.commit(claimed);
+    // It is not there, and no request of this key was ever sent: now it goes out.
+    let not_found = work::after_look_up(&deal.escrow, Task::Refund(0), [2; 16], deal.moment()).unwrap();
+    let NotFound::SendAgain(change) = not_found else { panic!("it waits for nothing") };
+    assert!(!change.escrow.effect(Task::Refund(0)).unwrap().look_up_first);
+}
