@@ -109,7 +109,7 @@ write units.
 ";
 
 fn units(thousandths: u64) -> String {
-    if thousandths % 1_000 == 0 {
+    if thousandths.is_multiple_of(1_000) {
         (thousandths / 1_000).to_string()
     } else {
         format!("{}.{}", thousandths / 1_000, (thousandths % 1_000) / 100)

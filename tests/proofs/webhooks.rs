@@ -34,7 +34,7 @@ fn with_doubles(number: usize, order: &[usize]) -> Vec<usize> {
     let subset = number.wrapping_mul(2_654_435_761) >> 7;
     let doubled = |thing: &usize| subset >> thing & 1 == 1;
     let again: Vec<usize> = order.iter().copied().filter(doubled).collect();
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         return order.iter().copied().chain(again).collect();
     }
     order.iter().flat_map(|thing| std::iter::repeat_n(*thing, if doubled(thing) { 2 } else { 1 })).collect()
