@@ -30,6 +30,7 @@ pub mod payment;
 pub mod policy;
 pub mod quote;
 pub mod refusal;
+mod stop;
 pub mod time;
 pub mod verify;
 pub mod wallet;

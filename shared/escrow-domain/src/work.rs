@@ -10,6 +10,7 @@ use crate::lifecycle::Transition;
 use crate::payment::{PaymentStatus, RefundStatus};
 use crate::policy::REFUND_REVIEW_AFTER;
 use crate::refusal::{Broken, Undecided};
+use crate::stop;
 use crate::time::{Period, Timestamp};
 
 /// A claim lasts this long. It outlives the function's time-out with the request's own deadline of 30 seconds.
@@ -267,10 +268,7 @@ pub fn doubt(escrow: &Escrow, number: u16, why: &str, now: Moment) -> Result<Out
     refund.look_up_at = None;
     let since = now.at;
     next.reviews.push(Review { cause: ReviewCause::RefundInDoubt, part: number, note: why.to_owned(), since });
-    if next.stopped_since.is_none() {
-        next.stopped_since = Some(since);
-        next.alarm_at = Some(since.after(Period::days(1)));
-    }
+    stop::keep(&mut next, since);
     if let Ok(effect) = effect_mut(&mut next, Task::Refund(number))
         && let Progress::Sending(claim) = effect.progress
     {

@@ -1,8 +1,8 @@
 //! Giving up before payment, and giving money back after it.
 
-use super::delivery::{operators_bucket, part_of};
-use super::draft::Draft;
+use super::draft::{Draft, next_number};
 use super::guard::{guard, guard_any, pick};
+use super::moves::{operators_bucket, part_of};
 use crate::effect::Task;
 use crate::journal::Part;
 use crate::lifecycle::{Role, Stage, Transition};
@@ -44,7 +44,7 @@ pub(super) fn end_unpaid(draft: &mut Draft, how: Ended) -> Result<(), Undecided>
 /// Closes every payment that could still be paid for a milestone that no longer waits: the gateway is told where it knows a
 /// page. A page whose address never arrived here cannot be named; if it is paid after all, the payment is absorbed.
 pub(super) fn close_payments(draft: &mut Draft) -> Result<(), Undecided> {
-    for number in 0..super::create::next_number(draft.escrow.payments.len())? {
+    for number in 0..next_number(draft.escrow.payments.len())? {
         let payment = draft.payment(number)?.clone();
         let waits = |index: &u8| {
             let milestone = draft.escrow.milestones.get(usize::from(*index));

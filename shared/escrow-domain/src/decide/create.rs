@@ -1,11 +1,11 @@
 //! Creation, and further attempts to pay.
 
-use super::draft::{Change, Draft, Moment};
+use super::draft::{Change, Draft, Moment, next_number};
 use super::guard::guard;
 use crate::command::NewPayment;
 use crate::escrow::{Escrow, MOST_MILESTONES, MOST_PAYMENTS, Terms};
 use crate::fees::Fee;
-use crate::id::{EscrowId, HIGHEST_NUMBER, Operation};
+use crate::id::{EscrowId, Operation};
 use crate::journal::{Actor, Journal, Part};
 use crate::lifecycle::Transition;
 use crate::milestone::Milestone;
@@ -107,12 +107,4 @@ fn push_payment(draft: &mut Draft, payment: &NewPayment) -> Result<(), Undecided
         captures: Vec::new(),
     });
     Ok(())
-}
-
-/// The number of the next part in a list.
-pub(super) fn next_number(length: usize) -> Result<u16, Undecided> {
-    match u16::try_from(length) {
-        Ok(number) if number <= HIGHEST_NUMBER => Ok(number),
-        Ok(_) | Err(_) => Err(Broken("a list without end").into()),
-    }
 }

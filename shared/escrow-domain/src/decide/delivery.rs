@@ -2,12 +2,13 @@
 
 use super::draft::Draft;
 use super::guard::{guard, pick};
+use super::moves::{operators_bucket, part_of};
 use crate::journal::Part;
 use crate::lifecycle::{Role, Transition};
 use crate::milestone::Bucket;
 use crate::money::Minor;
 use crate::policy::REVISION_TIME;
-use crate::refusal::{Broken, Refusal, Undecided};
+use crate::refusal::{Refusal, Undecided};
 
 pub(super) fn deliver(draft: &mut Draft, milestone: Option<u8>, note: Option<String>) -> Result<(), Undecided> {
     let index = pick(&draft.escrow, milestone)?;
@@ -63,20 +64,4 @@ pub(super) fn release(
     let part = part_of(draft, index, from, amount)?;
     super::disputes::overrule(draft, index, from, part, Minor::ZERO)?;
     draft.pay_seller(index, from, part)
-}
-
-/// An operator decides about what is disputed, where something is; else about what is held.
-pub(super) fn operators_bucket(draft: &mut Draft, index: u8) -> Result<Bucket, Undecided> {
-    Ok(if draft.milestone(index)?.money.disputed.is_zero() { Bucket::Held } else { Bucket::Disputed })
-}
-
-/// The amount that is meant: the named one, or all that the bucket holds.
-pub(super) fn part_of(draft: &mut Draft, index: u8, bucket: Bucket, amount: Option<Minor>) -> Result<Minor, Undecided> {
-    let there = draft.milestone(index)?.money.get(bucket);
-    match amount {
-        None => Ok(there),
-        Some(part) if part.is_zero() => Err(Broken("the edge let an amount of nothing through").into()),
-        Some(part) if part <= there => Ok(part),
-        Some(_) => Err(Refusal::AmountTooLarge { most: there.of(draft.escrow.terms.currency) }.into()),
-    }
 }

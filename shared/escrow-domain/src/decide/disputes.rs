@@ -1,9 +1,8 @@
 //! Disputes: locking a part, taking it back, ruling, and what happens when nobody rules.
 
-use super::create::next_number;
-use super::delivery::part_of;
-use super::draft::Draft;
+use super::draft::{Draft, next_number};
 use super::guard::{guard, pick};
+use super::moves::part_of;
 use crate::dispute::{Dispute, DisputeStatus, Evidence, MOST_EVIDENCE};
 use crate::journal::Part;
 use crate::lifecycle::{Stage, Transition};

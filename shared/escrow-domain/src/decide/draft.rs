@@ -3,7 +3,7 @@
 use crate::effect::{Effect, Progress, Task};
 use crate::escrow::Escrow;
 use crate::fees;
-use crate::id::Operation;
+use crate::id::{HIGHEST_NUMBER, Operation};
 use crate::journal::{Account, Actor, Entry, Move, Part, Posting};
 use crate::lifecycle::Transition;
 use crate::milestone::{Bucket, Milestone};
@@ -186,7 +186,7 @@ impl Draft {
     /// The finished change: the entry closed, the version counted, the clocks of stops kept, the money checked.
     pub(super) fn finish(mut self) -> Result<Change, Undecided> {
         self.close()?;
-        super::overlays::keep_stop(&mut self.escrow, self.now.at);
+        crate::stop::keep(&mut self.escrow, self.now.at);
         self.escrow.version = self.escrow.version.checked_add(1).ok_or(Broken("a version without end"))?;
         self.escrow.updated_at = self.now.at;
         verify::check_money(&self.escrow)?;
@@ -207,5 +207,13 @@ impl Draft {
     /// is set during the stop counts from the stop's beginning: what it gives is given in full once the stop is over.
     pub(super) fn clock_starts(&self) -> Timestamp {
         self.escrow.stopped_since.unwrap_or(self.now.at)
+    }
+}
+
+/// The number of the next part in a list.
+pub(super) fn next_number(length: usize) -> Result<u16, Undecided> {
+    match u16::try_from(length) {
+        Ok(number) if number <= HIGHEST_NUMBER => Ok(number),
+        Ok(_) | Err(_) => Err(Broken("a list without end").into()),
     }
 }

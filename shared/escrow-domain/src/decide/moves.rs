@@ -1,7 +1,6 @@
 //! Money on its way back: which captures a refund is taken from, and what it moves.
 
-use super::create::next_number;
-use super::draft::Draft;
+use super::draft::{Draft, next_number};
 use crate::effect::Task;
 use crate::fees;
 use crate::id::GatewayName;
@@ -9,7 +8,7 @@ use crate::journal::Account;
 use crate::milestone::Bucket;
 use crate::money::Minor;
 use crate::payment::{Payment, Refund, RefundOf, RefundStatus, Source};
-use crate::refusal::{Broken, Undecided};
+use crate::refusal::{Broken, Refusal, Undecided};
 
 /// The gateway of a payment that a gateway made.
 pub(super) fn gateway_of(payment: &Payment) -> Result<GatewayName, Undecided> {
@@ -162,5 +161,21 @@ impl Draft {
         });
         let taken = Minor::sum(taken.map(|refund| refund.amount))?.plus(arrived.unasked)?;
         Ok(arrived.amount.minus(taken)?)
+    }
+}
+
+/// An operator decides about what is disputed, where something is; else about what is held.
+pub(super) fn operators_bucket(draft: &mut Draft, index: u8) -> Result<Bucket, Undecided> {
+    Ok(if draft.milestone(index)?.money.disputed.is_zero() { Bucket::Held } else { Bucket::Disputed })
+}
+
+/// The amount that is meant: the named one, or all that the bucket holds.
+pub(super) fn part_of(draft: &mut Draft, index: u8, bucket: Bucket, amount: Option<Minor>) -> Result<Minor, Undecided> {
+    let there = draft.milestone(index)?.money.get(bucket);
+    match amount {
+        None => Ok(there),
+        Some(part) if part.is_zero() => Err(Broken("the edge let an amount of nothing through").into()),
+        Some(part) if part <= there => Ok(part),
+        Some(_) => Err(Refusal::AmountTooLarge { most: there.of(draft.escrow.terms.currency) }.into()),
     }
 }

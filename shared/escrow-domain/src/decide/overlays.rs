@@ -11,10 +11,6 @@ use crate::lifecycle::{Role, Transition};
 use crate::milestone::Bucket;
 use crate::payment::{Refund, RefundOf, RefundStatus};
 use crate::refusal::{Broken, Refusal, Undecided};
-use crate::time::{Period, Timestamp};
-
-/// The alarm of a stop repeats this often.
-const ALARM_EVERY: Period = Period::days(1);
 
 pub(super) fn add_freeze(draft: &mut Draft, cause: FreezeCause, reason: &str) {
     let since = draft.at();
@@ -74,37 +70,6 @@ fn bounded(text: &str) -> String {
 
 pub(super) fn close_review(escrow: &mut Escrow, cause: ReviewCause, part: u16) {
     escrow.reviews.retain(|review| review.cause != cause || review.part != part);
-}
-
-/// Begins or ends the stop that the overlays ask for. Its length is added to every deadline.
-pub(super) fn keep_stop(escrow: &mut Escrow, now: Timestamp) {
-    match (escrow.is_stopped(), escrow.stopped_since) {
-        (true, None) => {
-            escrow.stopped_since = Some(now);
-            escrow.alarm_at = Some(now.after(ALARM_EVERY));
-        }
-        (false, Some(since)) => {
-            let length = now.since(since);
-            let later = |deadline: &mut Option<Timestamp>| *deadline = deadline.map(|at| at.after(length));
-            for milestone in &mut escrow.milestones {
-                if milestone.stage().is_final() {
-                    continue;
-                }
-                later(&mut milestone.deliver_by);
-                later(&mut milestone.auto_release_at);
-                // Only what the stop took from this window: it may have begun before the payment or the delivery.
-                let window = milestone.delivered_at.or(milestone.funded_at).unwrap_or(since);
-                milestone.paused = milestone.paused.plus(now.since(since.max(window)));
-            }
-            for dispute in escrow.disputes.iter_mut().filter(|dispute| dispute.is_open()) {
-                dispute.evidence_until = dispute.evidence_until.after(length);
-                dispute.rule_by = dispute.rule_by.after(length);
-            }
-            escrow.stopped_since = None;
-            escrow.alarm_at = None;
-        }
-        (true, Some(_)) | (false, None) => {}
-    }
 }
 
 pub(super) fn freeze(draft: &mut Draft, reason: &str) -> Result<(), Undecided> {

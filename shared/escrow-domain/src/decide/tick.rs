@@ -12,7 +12,8 @@ use crate::milestone::{Bucket, Ended, Milestone};
 use crate::payment::{Payment, PaymentStatus, RefundStatus};
 use crate::policy::{ABANDONED_AFTER, LONGEST_PROCESSING};
 use crate::refusal::Undecided;
-use crate::time::{Period, Timestamp};
+use crate::stop::ALARM_EVERY;
+use crate::time::Timestamp;
 
 /// A deadline, and what it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -160,7 +161,7 @@ pub(super) fn tick(escrow: &Escrow, now: Moment) -> Result<Outcome, Undecided> {
         entries = true;
     }
     if draft.escrow.alarm_at.is_some_and(|at| at <= now.at) {
-        draft.escrow.alarm_at = Some(now.at.after(Period::days(1)));
+        draft.escrow.alarm_at = Some(now.at.after(ALARM_EVERY));
     } else if !entries {
         return Ok(Outcome::AlreadyDone);
     }

@@ -2,9 +2,8 @@
 //! that payment is booked as gone; what is no longer here is an operator's to find.
 
 use super::Outcome;
-use super::create::next_number;
 use super::disputes;
-use super::draft::Draft;
+use super::draft::{Draft, next_number};
 use super::moves::gateway_of;
 use super::overlays::{add_review, close_review};
 use crate::dispute::DisputeStatus;
