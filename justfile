@@ -22,6 +22,10 @@ demo:
 test *args:
     cargo test --workspace {{ args }}
 
+# Seeded bugs, put into a copy of the tree one after the other: the proofs must catch each
+canaries *names:
+    tests/canaries.py {{ names }}
+
 # Format, lints and documentation, as .ci/run checks them
 lint:
     cargo fmt --all --check

@@ -17,6 +17,9 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TREE = ROOT / "target/canaries"
+# A target folder of its own: Cargo names the artefacts of a worktree like those of the tree itself, and a build of the product must
+# never find one with a bug in it.
+BUILD = ROOT / "target/canaries-build"
 BUILD = ROOT / "target/canaries-build"
 
 DOMAIN = ("escrow-domain", "main")

@@ -61,6 +61,7 @@ fn blows(call: &Made) -> Vec<(&'static str, Verdict)> {
         (Target::Gateway, _) => {
             blows.push(("throttled", answer(429, r#"{"error":{"type":"invalid_request_error","code":"rate_limit"}}"#)));
             blows.push(("conflict", answer(409, r#"{"error":{"type":"idempotency_error"}}"#)));
+            blows.push(("broken", answer(500, r#"{"error":{"type":"api_error"}}"#)));
         }
     }
     blows
@@ -265,4 +266,21 @@ async fn a_second_payment_survives_every_blow() {
 #[tokio::test]
 async fn a_second_payment_that_goes_back_a_day_later_survives_every_blow() {
     check(Flow { then: Then::NextDay, ..SECOND }).await;
+}
+
+/// The gateway does it and says that it broke, which it will repeat for as long as it knows the key: only asking tells.
+#[tokio::test]
+async fn what_the_gateway_does_while_it_says_that_it_is_broken_is_done_once() {
+    let hand = Hand::start().await;
+    for (flow, armed) in [(REFUNDED, "refunds"), (RULED, "refunds"), (LATE, "refunds"), (CANCELLED, "closes")] {
+        let undisturbed = flow.run(&hand, vec![None]).await.remove(0);
+        for times in 1..=3 {
+            hand.people.switch_sandbox(json!({ "next": vec![json!({ armed: "500_after" }); times] })).await;
+            let broken = flow.run(&hand, vec![None]).await.remove(0);
+            let disturbed = broken.picture != undisturbed.picture;
+            assert!(!disturbed, "{armed} {times}:\n{}", difference(&undisturbed.picture, &broken.picture));
+            hand.people.switch_sandbox(json!({ "next": [] })).await;
+        }
+    }
+    hand.people.verify().await;
 }
