@@ -17,6 +17,8 @@ use Step::{
 enum Then {
     /// Everybody tries again.
     Soon,
+    /// What was on its way is lost; minutes later, while the gateway knows its keys, the schedule comes.
+    Unheard,
     /// What was on its way is lost, and a day later, when the gateway has forgotten its keys, the schedule comes.
     NextDay,
 }
@@ -85,7 +87,7 @@ impl Flow {
         let mut lives: Vec<Life<'_>> = strikes.iter().map(|_| hand.life()).collect();
         self.together(hand, &mut lives, self.before).await;
         for (life, strike) in lives.iter_mut().zip(strikes) {
-            life.left_alone = self.then == Then::NextDay;
+            life.left_alone = self.then != Then::Soon;
             life.heard = Heard::listen(strike);
         }
         self.together(hand, &mut lives, self.struck).await;
@@ -153,8 +155,8 @@ async fn check(flow: Flow) {
             if disturbed.picture != undisturbed.picture {
                 wrong.push(format!("{at}:\n{}", difference(&undisturbed.picture, &disturbed.picture)));
             }
-            // Who is overtaken on an escrow decides anew on what stands there, and writes over nothing. (A day later others have
-            // done a part of the work, in commits of another number.)
+            // Who is overtaken on an escrow decides anew on what stands there, and writes over nothing. (Where words are lost, others
+            // do a part of the work, in commits of another number.)
             let one_more = disturbed.version == undisturbed.version + 1;
             if flow.then == Then::Soon && overtakes_an_escrow(call, blow) && !one_more {
                 wrong.push(format!("{at}: version {} after {}", disturbed.version, undisturbed.version));
@@ -237,6 +239,11 @@ const RULED: Flow = Flow {
 #[tokio::test]
 async fn a_ruling_by_halves_survives_every_blow() {
     check(RULED).await;
+}
+
+#[tokio::test]
+async fn a_ruling_whose_refund_nobody_hears_about_survives_every_blow() {
+    check(Flow { then: Then::Unheard, ..RULED }).await;
 }
 
 #[tokio::test]
