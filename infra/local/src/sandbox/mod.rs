@@ -6,7 +6,7 @@
 //! - Events go to the webhook endpoint, signed, and again until they are taken, for three days.
 //! - `/_local/sandbox/stripe` looks into it and throws its switches: faults, chargebacks, refunds by hand, forged events.
 //!
-//! It keeps its promises as a gateway does: whatever it has answered is on the disk before (see [`journal`]), so killing the
+//! It keeps its promises as a gateway does: whatever it has answered is on the disk before (see `journal.rs`), so killing the
 //! process loses nothing and repeats only webhooks. It has its own file, outside the table that is counted.
 
 mod amounts;
