@@ -14,6 +14,10 @@ use escrow_http::line::Line;
 use escrow_http::metrics::{Measure, PaymentOutcome};
 use escrow_http::problem::{Answer, Code, Problem};
 use escrow_store::Start;
+use std::time::Duration;
+
+/// How long the gateway may take: the function ends after 29 seconds, and the caller should hear from us before that.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Sees to it that the payment of that number has a page, and returns the escrow as it is then.
 ///
@@ -30,7 +34,7 @@ pub(crate) async fn open(app: &App, gateway: &dyn Gateway, line: &Line, escrow: 
     let id = PaymentId { escrow: escrow.id, number };
     let ask = ask(&escrow, payment, id)?;
     let attempt = payment.attempt;
-    match gateway.open_checkout(&ask, &payment.key(id), Deadline::within(Deadline::LONGEST)).await {
+    match gateway.open_checkout(&ask, &payment.key(id), Deadline::within(PATIENCE)).await {
         Ok(opened) => {
             let stored = |escrow: &Escrow, now| {
                 checkout_opened(escrow, number, &opened.reference, &opened.url, opened.expires_at, now)

@@ -11,6 +11,10 @@ use escrow_domain::payment::Source;
 use escrow_domain::work::{Plan, put_off};
 use escrow_gateways::{CallError, Deadline, Gateway, Gateways, PaymentStanding};
 use escrow_http::app::App;
+use std::time::Duration;
+
+/// How long one call may take: two of them, begun within the first seconds, end before the function does.
+const PATIENCE: Duration = Duration::from_secs(12);
 
 /// Tells the gateway, and stores how the page ended.
 pub(super) async fn send(
@@ -38,14 +42,11 @@ pub(super) async fn send(
     let reference = payment.and_then(|payment| payment.reference.clone());
     let reference = reference.ok_or(Unsettled::Broken("a page to close that has no name"))?;
     let id = PaymentId { escrow: escrow.id, number };
-    let answer =
-        match gateway.close_payment(&reference, &format!("close-{id}"), Deadline::within(Deadline::LONGEST)).await {
-            // It cannot be closed, for example because it was paid: its standing tells.
-            Err(CallError::Refused { .. }) => {
-                gateway.look_up_payment(&reference, Deadline::within(Deadline::LONGEST)).await
-            }
-            other => other,
-        };
+    let answer = match gateway.close_payment(&reference, &format!("close-{id}"), Deadline::within(PATIENCE)).await {
+        // It cannot be closed, for example because it was paid: its standing tells.
+        Err(CallError::Refused { .. }) => gateway.look_up_payment(&reference, Deadline::within(PATIENCE)).await,
+        other => other,
+    };
     match answer {
         Ok(PaymentStanding::Closed) => {
             let operation = Operation::of_gateway(gateway.name(), &reference, "closed");
