@@ -4,7 +4,7 @@ use crate::dispute::Evidence;
 use crate::id::{GatewayName, Operation};
 use crate::journal::Actor;
 use crate::money::{Minor, Money};
-use crate::payment::{CheckoutRequest, Method, Source};
+use crate::payment::{CheckoutRequest, Method, Mode, Source};
 use crate::time::Timestamp;
 
 /// One attempt at a change: what, by whom, under which operation.
@@ -27,6 +27,10 @@ pub struct NewPayment {
     pub method: Option<Method>,
     /// Which milestones it pays, by index.
     pub milestones: Vec<u8>,
+    /// Where the buyer pays.
+    pub mode: Mode,
+    /// What the gateway charges, where that is another unit than the escrow's.
+    pub pay_in: Option<Money>,
     /// What the gateway will be asked.
     pub request: CheckoutRequest,
     /// When it can no longer be paid.
@@ -40,6 +44,8 @@ pub enum Resolution {
     Done,
     /// It did not: try again.
     Retry,
+    /// It cannot: the buyer's wallet gets it instead.
+    CreditWallet,
 }
 
 /// What is asked of an escrow. `milestone` is an index; `None` is right where there is one milestone.
@@ -48,7 +54,10 @@ pub enum Command {
     /// Another attempt to pay.
     AddPayment(NewPayment),
     /// Gives up an unpaid escrow; of a paid one, within the window, the buyer's money back.
+    /// Of what is held otherwise: asks the other side, or agrees with what it has asked.
     Cancel {
+        /// Which; all that wait for their payment if `None` and nothing is held.
+        milestone: Option<u8>,
         /// Why.
         reason: Option<String>,
     },
@@ -94,6 +103,34 @@ pub enum Command {
         reason: String,
         /// What proves it.
         evidence: Vec<Evidence>,
+    },
+    /// A side brings evidence to an open dispute.
+    AddEvidence {
+        /// Which; the only open one if `None`.
+        milestone: Option<u8>,
+        /// What proves it; at least one piece.
+        evidence: Vec<Evidence>,
+    },
+    /// A side offers a split of what is disputed.
+    Propose {
+        /// Which; the only open one if `None`.
+        milestone: Option<u8>,
+        /// What goes back to the buyer, in minor units; nothing is allowed.
+        to_buyer: Minor,
+    },
+    /// The other side accepts an offer.
+    Accept {
+        /// Which, by number: the one that counts, or nothing happens.
+        proposal: u16,
+    },
+    /// A running deadline is moved, or the other side is asked whether it may be.
+    Extend {
+        /// Which.
+        milestone: Option<u8>,
+        /// To when; what the other side asked for if `None`.
+        until: Option<Timestamp>,
+        /// Why.
+        reason: Option<String>,
     },
     /// The buyer takes the dispute back.
     WithdrawDispute {
@@ -152,16 +189,22 @@ pub enum Fact {
     Processing {
         /// Which payment.
         payment: u16,
+        /// At which gateway.
+        gateway: GatewayName,
     },
     /// The payment can no longer be paid.
     Closed {
         /// Which payment.
         payment: u16,
+        /// At which gateway.
+        gateway: GatewayName,
     },
     /// A refund moved.
     Refund {
         /// Which, by number.
         refund: u16,
+        /// At which gateway.
+        gateway: GatewayName,
         /// The gateway's id of it.
         reference: String,
         /// How much the gateway gives back by it.
@@ -171,6 +214,8 @@ pub enum Fact {
     },
     /// So much of a capture has gone back in all, whoever asked for it.
     CaptureRefunded {
+        /// At which gateway.
+        gateway: GatewayName,
         /// The gateway's id of the capture.
         capture: String,
         /// In all.
@@ -181,18 +226,57 @@ pub enum Fact {
     },
     /// A card's holder disputes a capture.
     ChargebackOpened {
-        /// The gateway's id of the dispute.
-        reference: String,
+        /// What is told of it.
+        chargeback: ChargebackTold,
         /// The gateway's reason.
         reason: String,
     },
+    /// The gateway took the disputed money, or gave it back.
+    ChargebackFunds {
+        /// What is told of it.
+        chargeback: ChargebackTold,
+        /// How much moved.
+        moved: Money,
+        /// Whether it came back.
+        back: bool,
+    },
     /// That dispute is over.
     ChargebackClosed {
-        /// The gateway's id of the dispute.
-        reference: String,
+        /// What is told of it.
+        chargeback: ChargebackTold,
         /// Whether the money stays.
         won: bool,
     },
+}
+
+impl Fact {
+    /// Which gateway tells it.
+    #[must_use]
+    pub const fn gateway(&self) -> GatewayName {
+        match self {
+            Self::Paid { gateway, .. }
+            | Self::Processing { gateway, .. }
+            | Self::Closed { gateway, .. }
+            | Self::Refund { gateway, .. }
+            | Self::CaptureRefunded { gateway, .. } => *gateway,
+            Self::ChargebackOpened { chargeback, .. }
+            | Self::ChargebackFunds { chargeback, .. }
+            | Self::ChargebackClosed { chargeback, .. } => chargeback.gateway,
+        }
+    }
+}
+
+/// What every notice about a chargeback tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChargebackTold {
+    /// Which gateway tells it.
+    pub gateway: GatewayName,
+    /// The gateway's id of the chargeback.
+    pub reference: String,
+    /// The gateway's id of the capture.
+    pub capture: String,
+    /// How much is disputed.
+    pub money: Money,
 }
 
 /// How a refund stands at the gateway.

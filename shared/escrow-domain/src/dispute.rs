@@ -1,5 +1,6 @@
 //! A dispute: the part of a milestone that is locked until it is settled, withdrawn, ruled, or falls to its default.
 
+use crate::id::EscrowId;
 use crate::lifecycle::Role;
 use crate::money::Minor;
 use crate::policy::words;
@@ -21,6 +22,37 @@ pub struct Evidence {
     pub note: Option<String>,
     /// Who brought it.
     pub by: Role,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The most pieces of evidence that each side brings to a dispute.
+pub const MOST_EVIDENCE_A_SIDE: u8 = 20;
+/// The most offers in a dispute.
+pub const MOST_PROPOSALS: u8 = 20;
+
+/// A piece of evidence and where it belongs: an item of its own, written once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEvidence {
+    /// Whose escrow.
+    pub escrow: EscrowId,
+    /// Which dispute, by number.
+    pub dispute: u16,
+    /// Counts both sides' pieces of the dispute from 0.
+    pub number: u16,
+    /// What was brought.
+    pub evidence: Evidence,
+}
+
+/// An offer of one side to the other: so much to the buyer, the rest to the seller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Proposal {
+    /// Counts over the whole escrow, so that an offer is never mistaken for another dispute's.
+    pub number: u16,
+    /// Who offers.
+    pub by: Role,
+    /// What goes back to the buyer, in minor units.
+    pub to_buyer: Minor,
     /// When.
     pub at: Timestamp,
 }
@@ -60,8 +92,16 @@ pub struct Dispute {
     pub amount: Minor,
     /// Why, in the opener's words.
     pub reason: String,
-    /// What was brought. Append-only.
-    pub evidence: Vec<Evidence>,
+    /// How many pieces of evidence the buyer has brought. They stand in items of their own.
+    pub evidence_of_buyer: u8,
+    /// How many the seller has.
+    pub evidence_of_seller: u8,
+    /// The offer that counts.
+    pub proposal: Option<Proposal>,
+    /// How many offers were made.
+    pub proposals: u8,
+    /// The default's date of which both sides have been reminded.
+    pub reminded_for: Option<Timestamp>,
     /// Where it stands.
     pub status: DisputeStatus,
     /// When it was opened.

@@ -68,11 +68,11 @@ impl Progress {
     }
 }
 
-/// One promise.
+/// One promise: of an escrow's tasks, or of another aggregate's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Effect {
+pub struct Effect<T = Task> {
     /// What.
-    pub task: Task,
+    pub task: T,
     /// How far.
     pub progress: Progress,
     /// When it is to be tried (again).

@@ -1,5 +1,6 @@
 //! The escrow: one aggregate, one item, one version. Everything that must commit together stands in it.
 
+use crate::chargeback::Chargeback;
 use crate::currency::Currency;
 use crate::dispute::Dispute;
 use crate::effect::Effect;
@@ -12,6 +13,7 @@ use crate::money::{Minor, OutOfBounds};
 use crate::payment::{Payment, Refund};
 use crate::policy::{Kind, Policy, words};
 use crate::time::Timestamp;
+use crate::wallet::LineKind;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -113,6 +115,21 @@ words!(ReviewCause {
     CloseFailed = "close_failed",
 });
 
+/// A credit that a commit has promised to a wallet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeferredCredit {
+    /// To whom.
+    pub owner: UserId,
+    /// How much, in minor units of the escrow's currency.
+    pub amount: Minor,
+    /// Why.
+    pub kind: LineKind,
+    /// By which entry of the journal.
+    pub entry: u32,
+    /// When it was promised; it is due at once.
+    pub since: Timestamp,
+}
+
 /// Where the escrow stands, as clients see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
@@ -154,6 +171,10 @@ pub struct Escrow {
     pub refunds: Vec<Refund>,
     /// Disputes, by number.
     pub disputes: Vec<Dispute>,
+    /// Disputes of card holders at their banks, by number.
+    pub chargebacks: Vec<Chargeback>,
+    /// Credits that were put off, so that a wallet in demand does not slow a release. They land within minutes.
+    pub credits: Vec<DeferredCredit>,
     /// Why nothing may leave.
     pub freezes: Vec<Freeze>,
     /// What waits for an operator.

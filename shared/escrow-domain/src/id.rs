@@ -24,63 +24,85 @@ fn digest(parts: &[&[u8]]) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-/// The 26 characters that every id of an escrow and its parts shares.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct EscrowId([u8; BODY]);
+macro_rules! aggregate_id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal, $seed:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name([u8; BODY]);
 
-impl EscrowId {
-    /// The id that this request's escrow has, however often the request is sent: a hash of who asked, for what, under which key.
-    #[must_use]
-    pub fn derive(route: &str, issuer: &str, sub: &str, key: &str) -> Self {
-        let hash = digest(&[b"escrow", route.as_bytes(), issuer.as_bytes(), sub.as_bytes(), key.as_bytes()]);
-        let mut number = 0_u128;
-        for byte in hash.iter().take(16) {
-            number = (number << 8) | u128::from(*byte);
+        impl $name {
+            /// The id that this request's aggregate has, however often the request is sent: a hash of who asked, for what, under
+            /// which key.
+            #[must_use]
+            pub fn derive(route: &str, issuer: &str, sub: &str, key: &str) -> Self {
+                Self(body_of(&digest(&[$seed, route.as_bytes(), issuer.as_bytes(), sub.as_bytes(), key.as_bytes()])))
+            }
+
+            /// The id without its prefix, as it stands in keys and in the ids of its parts.
+            #[must_use]
+            pub fn body(&self) -> &str {
+                std::str::from_utf8(&self.0).unwrap_or_default()
+            }
+
+            /// Reads the 26 characters that `body` gives.
+            ///
+            /// # Errors
+            /// [`IdInvalid`] if they are not 26 of the alphabet.
+            pub fn from_body(body: &str) -> Result<Self, IdInvalid> {
+                let bytes: [u8; BODY] = body.as_bytes().try_into().map_err(|_| IdInvalid)?;
+                if bytes.iter().all(|byte| ALPHABET.contains(byte)) { Ok(Self(bytes)) } else { Err(IdInvalid) }
+            }
         }
-        let mut body = [b'0'; BODY];
-        for place in body.iter_mut().rev() {
-            let digit = usize::try_from(number & 31).unwrap_or_default();
-            *place = ALPHABET.get(digit).copied().unwrap_or(b'0');
-            number >>= 5;
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($prefix, "{}"), self.body())
+            }
         }
-        Self(body)
-    }
 
-    /// The id without its prefix, as it stands in keys and in the ids of its parts.
-    #[must_use]
-    pub fn body(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default()
-    }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
 
-    /// Reads the 26 characters that [`EscrowId::body`] gives.
-    ///
-    /// # Errors
-    /// [`IdInvalid`] if they are not 26 of the alphabet.
-    pub fn from_body(body: &str) -> Result<Self, IdInvalid> {
-        let bytes: [u8; BODY] = body.as_bytes().try_into().map_err(|_| IdInvalid)?;
-        if bytes.iter().all(|byte| ALPHABET.contains(byte)) { Ok(Self(bytes)) } else { Err(IdInvalid) }
-    }
+        impl FromStr for $name {
+            type Err = IdInvalid;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::from_body(text.strip_prefix($prefix).ok_or(IdInvalid)?)
+            }
+        }
+    };
 }
 
-impl fmt::Display for EscrowId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "esc_{}", self.body())
+/// 128 bits of a hash in base 32.
+fn body_of(hash: &[u8; 32]) -> [u8; BODY] {
+    let mut number = 0_u128;
+    for byte in hash.iter().take(16) {
+        number = (number << 8) | u128::from(*byte);
     }
+    let mut body = [b'0'; BODY];
+    for place in body.iter_mut().rev() {
+        let digit = usize::try_from(number & 31).unwrap_or_default();
+        *place = ALPHABET.get(digit).copied().unwrap_or(b'0');
+        number >>= 5;
+    }
+    body
 }
 
-impl fmt::Debug for EscrowId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl FromStr for EscrowId {
-    type Err = IdInvalid;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::from_body(text.strip_prefix("esc_").ok_or(IdInvalid)?)
-    }
-}
+aggregate_id!(
+    /// An escrow. Its 26 characters begin the id of every part of it.
+    EscrowId, "esc_", b"escrow"
+);
+aggregate_id!(
+    /// A payout from a wallet.
+    PayoutId, "pyt_", b"payout"
+);
+aggregate_id!(
+    /// A payment into a wallet.
+    TopUpId, "top_", b"top-up"
+);
 
 /// The highest number of a part: two characters hold no more.
 pub const HIGHEST_NUMBER: u16 = 1_023;
@@ -140,6 +162,10 @@ part_id!(
 part_id!(
     /// One dispute.
     DisputeId, "dsp_"
+);
+part_id!(
+    /// One offer in a dispute.
+    ProposalId, "prp_"
 );
 part_id!(
     /// One journal entry, as clients name it.

@@ -1,7 +1,7 @@
 //! What happened: entries with the money they moved, chained by hashes, never changed.
 
 use crate::currency::Currency;
-use crate::id::{GatewayName, Operation, UserId};
+use crate::id::{EscrowId, GatewayName, Operation, UserId};
 use crate::lifecycle::{Role, Transition};
 use crate::milestone::Bucket;
 use crate::money::Minor;
@@ -53,6 +53,10 @@ pub enum Account {
     Refunds(GatewayName),
     /// Payouts on their way.
     Payouts(GatewayName),
+    /// Payouts that an operator is to make by hand: owed to the seller.
+    PayoutsByHand,
+    /// What operators have paid out by hand, outside of every gateway.
+    PaidByHand,
     /// Disputed by a card's holder.
     Chargebacks(GatewayName),
     /// Credits on their way to a wallet.
@@ -75,6 +79,8 @@ impl fmt::Display for Account {
             Self::Fees => write!(f, "fees"),
             Self::Refunds(name) => write!(f, "refunds:{name}"),
             Self::Payouts(name) => write!(f, "payouts:{name}"),
+            Self::PayoutsByHand => write!(f, "payouts:manual"),
+            Self::PaidByHand => write!(f, "gateway:manual"),
             Self::Chargebacks(name) => write!(f, "chargebacks:{name}"),
             Self::Credits(owner) => write!(f, "credits:{owner}"),
             Self::Unapplied(name) => write!(f, "unapplied:{name}"),
@@ -133,6 +139,8 @@ pub enum Part {
     Refund(u16),
     /// A dispute, by number.
     Dispute(u16),
+    /// A chargeback, by number.
+    Chargeback(u16),
 }
 
 /// One thing that happened.
@@ -196,6 +204,7 @@ impl Entry {
             Some(Part::Payment(number)) => format!("p{number}"),
             Some(Part::Refund(number)) => format!("r{number}"),
             Some(Part::Dispute(number)) => format!("d{number}"),
+            Some(Part::Chargeback(number)) => format!("c{number}"),
         }
         .as_bytes());
         for moved in &self.moves {
@@ -227,10 +236,26 @@ pub struct Journal {
     pub head: [u8; 32],
     /// How many entries, from the oldest, have moved into pages of their own.
     pub paged: u32,
+    /// What the postings of those entries leave on the accounts that [`crate::verify::check_money`] counts: the escrow's own and refunds
+    /// under way, in signed minor units. Empty while nothing has moved into pages.
+    pub carried: Vec<Posting>,
     /// The entries since then, oldest first.
     pub entries: Vec<Entry>,
     /// One for every entry ever, oldest first.
     pub operations: Vec<Operation>,
+}
+
+/// Entries that have left the item: immutable, written once, in the commit that made them leave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalPage {
+    /// Whose.
+    pub escrow: EscrowId,
+    /// Counts from 0.
+    pub number: u16,
+    /// The number of its first entry in the whole journal.
+    pub first: u32,
+    /// Oldest first.
+    pub entries: Vec<Entry>,
 }
 
 /// Whether an operation has happened before.

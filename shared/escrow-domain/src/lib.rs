@@ -14,6 +14,7 @@
 )]
 
 pub mod actions;
+pub mod chargeback;
 pub mod command;
 pub mod currency;
 pub mod decide;

@@ -101,9 +101,11 @@ pub enum Transition {
     AutoRelease,
     Refund,
     Withdraw,
+    AskCancel,
     AgreeCancel,
     MissDelivery,
     Dispute,
+    AddEvidence,
     WithdrawDispute,
     Propose,
     Accept,
@@ -117,9 +119,14 @@ pub enum Transition {
     Abandon,
     Freeze,
     Unfreeze,
+    AskExtend,
     Extend,
     OperatorRelease,
     OperatorRefund,
+    Remind,
+    Chargeback,
+    LoseChargeback,
+    CreditWallet,
 }
 
 words!(Transition {
@@ -136,9 +143,11 @@ words!(Transition {
     AutoRelease = "auto_release",
     Refund = "refund",
     Withdraw = "withdraw",
+    AskCancel = "ask_cancel",
     AgreeCancel = "agree_cancel",
     MissDelivery = "miss_delivery",
     Dispute = "dispute",
+    AddEvidence = "add_evidence",
     WithdrawDispute = "withdraw_dispute",
     Propose = "propose",
     Accept = "accept",
@@ -152,9 +161,14 @@ words!(Transition {
     Abandon = "abandon",
     Freeze = "freeze",
     Unfreeze = "unfreeze",
+    AskExtend = "ask_extend",
     Extend = "extend",
     OperatorRelease = "operator_release",
     OperatorRefund = "operator_refund",
+    Remind = "remind",
+    Chargeback = "chargeback",
+    LoseChargeback = "lose_chargeback",
+    CreditWallet = "credit_wallet",
 });
 
 /// Where a transition leads.
@@ -199,7 +213,10 @@ pub const fn rows(transition: Transition) -> &'static [Row] {
                                                  row(Platform, &[],                    Becomes(Pending))] },
         Transition::AddPayment      => const { &[row(Buyer,    &[Pending],             Stays),
                                                  row(Platform, &[Pending],             Stays)] },
-        Transition::Fund            => const { &[row(Gateway,  &[Pending],             Becomes(Held))] },
+        Transition::Fund            => const { &[row(Gateway,  &[Pending],             Becomes(Held)),
+                                                 // From the buyer's wallet.
+                                                 row(Buyer,    &[Pending],             Becomes(Held)),
+                                                 row(Platform, &[Pending],             Becomes(Held))] },
         Transition::Expire          => const { &[row(Clock,    &[Pending],             Becomes(Expired))] },
         Transition::Cancel          => const { &[row(Buyer,    &[Pending],             Becomes(Cancelled)),
                                                  row(Seller,   &[Pending],             Becomes(Cancelled)),
@@ -212,10 +229,14 @@ pub const fn rows(transition: Transition) -> &'static [Row] {
         Transition::AutoRelease     => const { &[row(Clock,    &[Delivered],           Becomes(Stage::Released))] },
         Transition::Refund          => const { &[row(Seller,   &[Held, Delivered],     Becomes(Refunding))] },
         Transition::Withdraw        => const { &[row(Buyer,    &[Held],                Becomes(Refunding))] },
+        Transition::AskCancel       => const { &[row(Buyer,    &[Held],                Stays),
+                                                 row(Seller,   &[Held],                Stays)] },
         Transition::AgreeCancel     => const { &[row(Buyer,    &[Held],                Becomes(Refunding)),
                                                  row(Seller,   &[Held],                Becomes(Refunding))] },
         Transition::MissDelivery    => const { &[row(Clock,    &[Held],                Becomes(Refunding))] },
         Transition::Dispute         => const { &[row(Buyer,    &[Held, Delivered],     Becomes(Disputed))] },
+        Transition::AddEvidence     => const { &[row(Buyer,    &[Disputed],            Stays),
+                                                 row(Seller,   &[Disputed],            Stays)] },
         Transition::WithdrawDispute => const { &[row(Buyer,    &[Disputed],            Returns)] },
         Transition::Propose         => const { &[row(Buyer,    &[Disputed],            Stays),
                                                  row(Seller,   &[Disputed],            Stays)] },
@@ -235,10 +256,18 @@ pub const fn rows(transition: Transition) -> &'static [Row] {
                                                  row(Operator, LIVE,                   Stays)] },
         Transition::Unfreeze        => const { &[row(Gateway,  ANY,                    Stays),
                                                  row(Operator, ANY,                    Stays)] },
+        Transition::AskExtend       => const { &[row(Buyer,    &[Held, Delivered],     Stays),
+                                                 row(Seller,   &[Held, Delivered],     Stays)] },
         Transition::Extend          => const { &[row(Buyer,    &[Held, Delivered],     Stays),
                                                  row(Seller,   &[Held, Delivered],     Stays)] },
         Transition::OperatorRelease => const { &[row(Operator, &[Held, Delivered, Disputed], Becomes(Stage::Released))] },
         Transition::OperatorRefund  => const { &[row(Operator, &[Held, Delivered, Disputed], Becomes(Refunding))] },
+        Transition::Remind          => const { &[row(Clock,    &[Held, Delivered, Disputed], Stays)] },
+        // The gateway took, or gave back, the money that a card's holder disputes.
+        Transition::Chargeback      => const { &[row(Gateway,  ANY,                    Stays)] },
+        Transition::LoseChargeback  => const { &[row(Gateway,  ANY,                    Settles)] },
+        // A credit that was put off lands.
+        Transition::CreditWallet    => const { &[row(Clock,    ANY,                    Stays)] },
     }
 }
 
@@ -268,9 +297,16 @@ pub fn permission(transition: Transition, actor: Role, stages: &[Stage]) -> Perm
     found
 }
 
-/// Rows that stand in the table but that no command reaches yet: they arrive with milestones, partial amounts and proposals.
-pub const NOT_YET: &[Transition] =
-    &[Transition::AgreeCancel, Transition::Propose, Transition::Accept, Transition::Extend];
+/// Rows that stand in the table but that no command reaches yet.
+pub const NOT_YET: &[Transition] = &[
+    Transition::AskCancel,
+    Transition::AgreeCancel,
+    Transition::AddEvidence,
+    Transition::Propose,
+    Transition::Accept,
+    Transition::AskExtend,
+    Transition::Extend,
+];
 
 #[cfg(test)]
 mod tests {
@@ -282,7 +318,13 @@ mod tests {
             if permission(*transition, Role::Clock, &[Stage::Disputed]) != Permission::WrongActor
                 && permission(*transition, Role::Clock, &[Stage::Disputed]) != Permission::WrongStage
             {
-                assert!(matches!(transition, Transition::DefaultDispute | Transition::LookUp), "{transition}");
+                assert!(
+                    matches!(
+                        transition,
+                        Transition::DefaultDispute | Transition::LookUp | Transition::Remind | Transition::CreditWallet
+                    ),
+                    "{transition}"
+                );
             }
         }
     }

@@ -1,7 +1,7 @@
 //! A milestone: one part of the work with its money, its clocks, and the stage that follows from both.
 
 use crate::fees::{self, Fee};
-use crate::lifecycle::Stage;
+use crate::lifecycle::{Role, Stage};
 use crate::money::{Minor, OutOfBounds};
 use crate::policy::words;
 use crate::time::{Period, Timestamp};
@@ -105,6 +105,26 @@ pub enum Ended {
 
 words!(Ended { Cancelled = "cancelled", Expired = "expired" });
 
+/// Something that one side may not do alone: it waits for the other side's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ask {
+    /// Who asks.
+    pub by: Role,
+    /// For what.
+    pub what: AskFor,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What one side asks the other for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskFor {
+    /// That what is held goes back to the buyer.
+    Cancel,
+    /// That the running deadline moves to this moment.
+    Extend(Timestamp),
+}
+
 /// One part of the work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Milestone {
@@ -126,6 +146,10 @@ pub struct Milestone {
     pub deliver_by: Option<Timestamp>,
     /// When a delivered milestone is released by itself.
     pub auto_release_at: Option<Timestamp>,
+    /// What one side has asked the other for; the latest counts, and it lapses when the stage changes.
+    pub asked: Option<Ask>,
+    /// The deadline of which both sides have been reminded.
+    pub reminded_for: Option<Timestamp>,
     /// How often changes were requested.
     pub rounds: u8,
     /// All extensions together.
@@ -148,6 +172,8 @@ impl Milestone {
             delivered_at: None,
             deliver_by: None,
             auto_release_at: None,
+            asked: None,
+            reminded_for: None,
             rounds: 0,
             extended: Period::ZERO,
             paused: Period::ZERO,

@@ -1,7 +1,7 @@
 //! Money coming in (payments and what they captured) and going back (refunds).
 
 use crate::id::GatewayName;
-use crate::money::Minor;
+use crate::money::{Minor, Money};
 use crate::policy::words;
 use crate::time::Timestamp;
 
@@ -38,6 +38,18 @@ words!(Method {
     StcPay = "stc_pay",
     PayPal = "paypal",
 });
+
+/// Where the buyer pays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Mode {
+    /// On a page of the gateway's.
+    #[default]
+    Hosted,
+    /// On the marketplace's own page, with the gateway's form in it (Stripe: a payment intent and its client secret).
+    Elements,
+}
+
+words!(Mode { Hosted = "hosted", Elements = "elements" });
 
 /// Where an attempt to pay stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -104,8 +116,12 @@ pub struct Payment {
     pub source: Source,
     /// How, where the caller chose.
     pub method: Option<Method>,
-    /// What is charged: the milestones' amounts with the buyer's fees.
+    /// Where the buyer pays.
+    pub mode: Mode,
+    /// What it pays: the milestones' amounts with the buyer's fees, in the escrow's unit.
     pub amount: Minor,
+    /// What the gateway charges for it, where that is another unit: a coin's price at the rate that was pinned.
+    pub pay_in: Option<Money>,
     /// The milestones that it pays, by index.
     pub milestones: Vec<u8>,
     /// Where it stands.
@@ -118,6 +134,8 @@ pub struct Payment {
     pub reference: Option<String>,
     /// The page, while the buyer can pay.
     pub url: Option<String>,
+    /// What the marketplace's own page needs to let the buyer pay, while they can. For the buyer alone: it is never logged.
+    pub client_secret: Option<String>,
     /// When the page ends.
     pub expires_at: Timestamp,
     /// When it was made.

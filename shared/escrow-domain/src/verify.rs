@@ -44,6 +44,8 @@ pub fn check_money(escrow: &Escrow) -> Result<(), Undecided> {
             | Account::Wallet(_)
             | Account::Fees
             | Account::Payouts(_)
+            | Account::PayoutsByHand
+            | Account::PaidByHand
             | Account::Chargebacks(_)
             | Account::Credits(_)
             | Account::Unapplied(_)

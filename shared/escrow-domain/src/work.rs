@@ -303,5 +303,5 @@ fn back_off(tries: u8) -> Period {
 
 fn quietly(mut escrow: Escrow) -> Result<Change, Undecided> {
     escrow.version = escrow.version.checked_add(1).ok_or(Broken("a version without end"))?;
-    Ok(Change { escrow, credits: Vec::new() })
+    Ok(Change::alone(escrow))
 }

@@ -12,7 +12,7 @@ use crate::payment::PaymentStatus;
 use crate::refusal::{Refusal, Undecided};
 
 /// Unpaid: cancelled. Paid and within the window: the buyer's money back.
-pub(super) fn cancel(draft: &mut Draft, reason: Option<String>) -> Result<(), Undecided> {
+pub(super) fn cancel(draft: &mut Draft, milestone: Option<u8>, reason: Option<String>) -> Result<(), Undecided> {
     let (role, now) = (draft.actor().role, draft.at());
     let paid = draft.escrow.milestones.iter().any(|milestone| !milestone.money.held.is_zero());
     if role != Role::Buyer || !paid {
@@ -23,7 +23,7 @@ pub(super) fn cancel(draft: &mut Draft, reason: Option<String>) -> Result<(), Un
         draft.record(Transition::Cancel, None, None, reason)?;
         end_unpaid(draft, Ended::Cancelled)
     } else {
-        let index = pick(&draft.escrow, None)?;
+        let index = pick(&draft.escrow, milestone)?;
         guard(&draft.escrow, Transition::Withdraw, role, index, now)?;
         draft.record(Transition::Withdraw, Some(Part::Milestone(index)), None, reason)?;
         let held = draft.milestone(index)?.money.held;
@@ -61,6 +61,7 @@ pub(super) fn close_payments(draft: &mut Draft) -> Result<(), Undecided> {
 pub(super) fn close_payment(draft: &mut Draft, number: u16) -> Result<(), Undecided> {
     let payment = draft.payment(number)?;
     payment.url = None;
+    payment.client_secret = None;
     payment.request = None;
     if payment.reference.is_some() {
         payment.status = PaymentStatus::Closing;

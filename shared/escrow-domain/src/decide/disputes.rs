@@ -3,7 +3,7 @@
 use super::draft::{Draft, next_number};
 use super::guard::{guard, pick};
 use super::moves::part_of;
-use crate::dispute::{Dispute, DisputeStatus, Evidence, MOST_EVIDENCE};
+use crate::dispute::{Dispute, DisputeStatus, Evidence, MOST_EVIDENCE, NewEvidence};
 use crate::journal::Part;
 use crate::lifecycle::{Stage, Transition};
 use crate::milestone::Bucket;
@@ -26,6 +26,10 @@ pub(super) fn open(
     }
     let number = next_number(draft.escrow.disputes.len())?;
     draft.record(Transition::Dispute, Some(Part::Dispute(number)), None, None)?;
+    let escrow = draft.escrow.id;
+    for (at, piece) in (0_u16..).zip(evidence) {
+        draft.evidence.push(NewEvidence { escrow, dispute: number, number: at, evidence: piece.clone() });
+    }
     let amount = part_of(draft, index, Bucket::Held, amount)?;
     draft.shift(index, Bucket::Held, Bucket::Disputed, amount)?;
     let there = draft.milestone(index)?.clone();
@@ -36,7 +40,11 @@ pub(super) fn open(
         milestone: index,
         amount,
         reason: reason.to_owned(),
-        evidence: evidence.to_vec(),
+        evidence_of_buyer: u8::try_from(evidence.len()).map_err(|_| Broken("evidence without end"))?,
+        evidence_of_seller: 0,
+        proposal: None,
+        proposals: 0,
+        reminded_for: None,
         status: DisputeStatus::Open,
         opened_at: now,
         evidence_until: from.after(EVIDENCE_WINDOW),

@@ -1,17 +1,18 @@
 //! A change being made: a copy of the escrow, and for each thing that happens one journal entry. Finishing it checks the money.
 
+use crate::dispute::NewEvidence;
 use crate::effect::{Effect, Progress, Task};
 use crate::escrow::Escrow;
 use crate::fees;
-use crate::id::{HIGHEST_NUMBER, Operation};
-use crate::journal::{Account, Actor, Entry, Move, Part, Posting};
+use crate::id::{HIGHEST_NUMBER, Operation, UserId};
+use crate::journal::{Account, Actor, Entry, JournalPage, Move, Part, Posting};
 use crate::lifecycle::Transition;
 use crate::milestone::{Bucket, Milestone};
 use crate::money::Minor;
 use crate::refusal::{Broken, Undecided};
 use crate::time::Timestamp;
 use crate::verify;
-use crate::wallet::{Credit, LineKind};
+use crate::wallet::{LineKind, MovedBy, WalletMove};
 
 /// When a decision is made, and in which epoch of the deployment (see [`Effect::epoch`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,13 +23,25 @@ pub struct Moment {
     pub epoch: u32,
 }
 
-/// A decided change. The escrow and every credit commit together, or nothing does.
+/// A decided change. All of it commits together, or nothing does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The whole next escrow; its version is one more than that of the escrow it was decided on.
     pub escrow: Escrow,
-    /// What wallets receive in the same commit.
-    pub credits: Vec<Credit>,
+    /// What it does to wallets.
+    pub moves: Vec<WalletMove>,
+    /// Evidence that is kept in items of its own.
+    pub evidence: Vec<NewEvidence>,
+    /// Journal entries that leave the item.
+    pub pages: Vec<JournalPage>,
+}
+
+impl Change {
+    /// A change of the escrow alone.
+    #[must_use]
+    pub(crate) const fn alone(escrow: Escrow) -> Self {
+        Self { escrow, moves: Vec::new(), evidence: Vec::new(), pages: Vec::new() }
+    }
 }
 
 /// The entry being written.
@@ -47,13 +60,14 @@ pub(super) struct Draft {
     pub(super) now: Moment,
     actor: Actor,
     operation: Operation,
-    credits: Vec<Credit>,
+    moves: Vec<WalletMove>,
+    pub(super) evidence: Vec<NewEvidence>,
     open: Option<Open>,
 }
 
 impl Draft {
     pub(super) fn new(escrow: &Escrow, actor: Actor, operation: Operation, now: Moment) -> Self {
-        Self { escrow: escrow.clone(), now, actor, operation, credits: Vec::new(), open: None }
+        Self { escrow: escrow.clone(), now, actor, operation, moves: Vec::new(), evidence: Vec::new(), open: None }
     }
 
     pub(super) const fn actor(&self) -> &Actor {
@@ -149,18 +163,24 @@ impl Draft {
         let seller = self.escrow.terms.seller.clone();
         self.book(Account::Escrow, Account::Wallet(seller.clone()), to_seller)?;
         self.book(Account::Escrow, Account::Fees, from_seller.plus(from_buyer)?)?;
-        if !to_seller.is_zero() {
-            let entry = u32::try_from(self.escrow.journal.len()).map_err(|_| Broken("a journal without end"))?;
-            self.credits.push(Credit {
-                owner: seller,
-                currency: self.escrow.terms.currency,
-                amount: to_seller,
-                kind: LineKind::Release,
-                escrow: self.escrow.id,
-                entry,
-                at: self.now.at,
-            });
+        self.move_wallet(seller, LineKind::Release, to_seller)
+    }
+
+    /// Changes a wallet in the same commit, in the escrow's unit. The postings are the caller's.
+    pub(super) fn move_wallet(&mut self, owner: UserId, kind: LineKind, amount: Minor) -> Result<(), Undecided> {
+        if amount.is_zero() {
+            return Ok(());
         }
+        let entry = u32::try_from(self.escrow.journal.len()).map_err(|_| Broken("a journal without end"))?;
+        self.moves.push(WalletMove {
+            owner,
+            currency: self.escrow.terms.currency,
+            amount,
+            kind,
+            of: MovedBy::Escrow(self.escrow.id),
+            entry,
+            at: self.now.at,
+        });
         Ok(())
     }
 
@@ -190,13 +210,13 @@ impl Draft {
         self.escrow.version = self.escrow.version.checked_add(1).ok_or(Broken("a version without end"))?;
         self.escrow.updated_at = self.now.at;
         verify::check_money(&self.escrow)?;
-        Ok(Change { escrow: self.escrow, credits: self.credits })
+        Ok(Change { escrow: self.escrow, moves: self.moves, evidence: self.evidence, pages: Vec::new() })
     }
 
     /// The same for a change that is no entry (a claim, a page's address): nothing but the version is counted.
     pub(super) fn finish_quietly(mut self) -> Result<Change, Undecided> {
         self.escrow.version = self.escrow.version.checked_add(1).ok_or(Broken("a version without end"))?;
-        Ok(Change { escrow: self.escrow, credits: self.credits })
+        Ok(Change { escrow: self.escrow, moves: self.moves, evidence: self.evidence, pages: Vec::new() })
     }
 
     pub(super) const fn at(&self) -> Timestamp {

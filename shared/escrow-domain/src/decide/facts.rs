@@ -27,7 +27,7 @@ pub(super) fn apply(escrow: &Escrow, fact: &Fact, attempt: &Attempt, now: Moment
         Fact::Paid { payment, gateway, capture, money, reference } => {
             return paid(draft, *payment, *gateway, capture, *money, reference.as_deref());
         }
-        Fact::Processing { payment } => {
+        Fact::Processing { payment, .. } => {
             let payment = known_payment(&mut draft, *payment)?;
             if !matches!(payment.status, PaymentStatus::Opening | PaymentStatus::Open) {
                 return Ok(Outcome::AlreadyDone);
@@ -35,7 +35,7 @@ pub(super) fn apply(escrow: &Escrow, fact: &Fact, attempt: &Attempt, now: Moment
             payment.status = PaymentStatus::Processing;
             return quietly(draft);
         }
-        Fact::Closed { payment } => {
+        Fact::Closed { payment, .. } => {
             let at = draft.at();
             let number = *payment;
             let payment = known_payment(&mut draft, number)?;
@@ -44,25 +44,27 @@ pub(super) fn apply(escrow: &Escrow, fact: &Fact, attempt: &Attempt, now: Moment
             }
             payment.status = PaymentStatus::Closed;
             payment.url = None;
+            payment.client_secret = None;
             payment.request = None;
             payment.expires_at = payment.expires_at.min(at);
             let reference = payment.reference.clone();
             draft.record(Transition::ClosePayment, Some(Part::Payment(number)), reference, None)?;
             draft.done_with(Task::ClosePayment(number));
         }
-        Fact::Refund { refund, reference, money, outcome } => {
+        Fact::Refund { refund, reference, money, outcome, .. } => {
             return refund_moved(draft, *refund, reference, *money, outcome);
         }
-        Fact::CaptureRefunded { capture, total, told_at } => {
+        Fact::CaptureRefunded { capture, total, told_at, .. } => {
             return unasked::capture_refunded(draft, capture, *total, *told_at);
         }
-        Fact::ChargebackOpened { reference, reason } => {
-            if !overlays::chargeback_opened(&mut draft, reference, reason)? {
+        Fact::ChargebackFunds { .. } => return Ok(Outcome::AlreadyDone),
+        Fact::ChargebackOpened { chargeback, reason } => {
+            if !overlays::chargeback_opened(&mut draft, &chargeback.reference, reason)? {
                 return Ok(Outcome::AlreadyDone);
             }
         }
-        Fact::ChargebackClosed { reference, won } => {
-            if !overlays::chargeback_closed(&mut draft, reference, *won)? {
+        Fact::ChargebackClosed { chargeback, won } => {
+            if !overlays::chargeback_closed(&mut draft, &chargeback.reference, *won)? {
                 return Ok(Outcome::AlreadyDone);
             }
         }
@@ -73,7 +75,7 @@ pub(super) fn apply(escrow: &Escrow, fact: &Fact, attempt: &Attempt, now: Moment
 /// An attempt whose operation is in the journal: nothing is booked again. Only that a page is closed may be told once more after its
 /// address arrived late and closing it was promised: then the promise is kept.
 pub(super) fn known(escrow: &Escrow, attempt: &Attempt, now: Moment) -> Result<Outcome, Undecided> {
-    let Command::Fact(Fact::Closed { payment: number }) = &attempt.command else { return Ok(Outcome::AlreadyDone) };
+    let Command::Fact(Fact::Closed { payment: number, .. }) = &attempt.command else { return Ok(Outcome::AlreadyDone) };
     if escrow.effect(Task::ClosePayment(*number)).is_none() {
         return Ok(Outcome::AlreadyDone);
     }
@@ -139,6 +141,7 @@ fn paid(
         stored.reference = reference.map(str::to_owned);
     }
     stored.url = None;
+    stored.client_secret = None;
     stored.request = None;
     if fits {
         stored.status = PaymentStatus::Paid;
@@ -244,6 +247,15 @@ fn refund_moved(
     Ok(Outcome::Changed(Box::new(draft.finish()?)))
 }
 
+/// What the buyer needs to pay: one of the two.
+#[derive(Clone, Copy, Default)]
+pub struct Page<'a> {
+    /// The gateway's page.
+    pub url: Option<&'a str>,
+    /// The key to the gateway's form on the marketplace's own page.
+    pub client_secret: Option<&'a str>,
+}
+
 /// Stores the page that a gateway opened. The webhook may have come first, or the escrow may have been given up meanwhile: the
 /// answer is merged into what stands there.
 ///
@@ -253,7 +265,7 @@ pub fn checkout_opened(
     escrow: &Escrow,
     number: u16,
     reference: &str,
-    url: &str,
+    page: &Page<'_>,
     expires_at: Timestamp,
     now: Moment,
 ) -> Result<Outcome, Undecided> {
@@ -268,7 +280,8 @@ pub fn checkout_opened(
         PaymentStatus::Opening | PaymentStatus::Processing => {
             payment.status =
                 if payment.status == PaymentStatus::Opening { PaymentStatus::Open } else { PaymentStatus::Processing };
-            payment.url = Some(url.to_owned());
+            payment.url = page.url.map(str::to_owned);
+            payment.client_secret = page.client_secret.map(str::to_owned);
             // Never later than was agreed; and not moved by a second that the gateway rounds away.
             if expires_at.as_seconds() < payment.expires_at.as_seconds() {
                 payment.expires_at = expires_at;

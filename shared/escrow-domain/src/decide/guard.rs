@@ -87,6 +87,13 @@ const fn moves_money_out(transition: Transition) -> bool {
         | Transition::Abandon
         | Transition::Freeze
         | Transition::Unfreeze
+        | Transition::Remind
+        | Transition::Chargeback
+        | Transition::LoseChargeback
+        | Transition::CreditWallet
+        | Transition::AskCancel
+        | Transition::AskExtend
+        | Transition::AddEvidence
         | Transition::Extend => false,
     }
 }
@@ -178,6 +185,13 @@ fn check_time(
         | Transition::Abandon
         | Transition::Freeze
         | Transition::Unfreeze
+        | Transition::Remind
+        | Transition::Chargeback
+        | Transition::LoseChargeback
+        | Transition::CreditWallet
+        | Transition::AskCancel
+        | Transition::AskExtend
+        | Transition::AddEvidence
         | Transition::Extend
         | Transition::OperatorRelease
         | Transition::OperatorRefund => Ok(()),

@@ -17,7 +17,7 @@ mod unasked;
 
 pub use create::{NewEscrow, create};
 pub use draft::{Change, Moment};
-pub use facts::{checkout_opened, checkout_refused, next_attempt};
+pub use facts::{Page, checkout_opened, checkout_refused, next_attempt};
 pub use guard::{guard, pick};
 pub(crate) use overlays::check_not_frozen;
 pub use tick::Deadline;
@@ -64,7 +64,7 @@ pub fn decide(escrow: &Escrow, attempt: &Attempt, now: Moment) -> Result<Outcome
     let mut draft = Draft::new(escrow, attempt.actor.clone(), attempt.operation, now);
     match &attempt.command {
         Command::AddPayment(payment) => create::add_payment(&mut draft, payment)?,
-        Command::Cancel { reason } => closing::cancel(&mut draft, reason.clone())?,
+        Command::Cancel { milestone, reason } => closing::cancel(&mut draft, *milestone, reason.clone())?,
         Command::Deliver { milestone, note } => delivery::deliver(&mut draft, *milestone, note.clone())?,
         Command::RequestChanges { milestone, note } => delivery::request_changes(&mut draft, *milestone, note.clone())?,
         Command::Release { milestone, amount, reason } => {
@@ -75,6 +75,10 @@ pub fn decide(escrow: &Escrow, attempt: &Attempt, now: Moment) -> Result<Outcome
         }
         Command::Dispute { milestone, amount, reason, evidence } => {
             disputes::open(&mut draft, *milestone, *amount, reason, evidence)?;
+        }
+        Command::AddEvidence { .. } => return Err(Refusal::NothingToResolve.into()),
+        Command::Propose { .. } | Command::Accept { .. } | Command::Extend { .. } => {
+            return Err(Refusal::NothingToResolve.into());
         }
         Command::WithdrawDispute { milestone } => disputes::withdraw(&mut draft, *milestone)?,
         Command::Rule { milestone, to_buyer, reason } => disputes::rule(&mut draft, *milestone, *to_buyer, reason)?,

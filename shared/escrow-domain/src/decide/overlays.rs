@@ -11,6 +11,7 @@ use crate::lifecycle::{Role, Transition};
 use crate::milestone::Bucket;
 use crate::payment::{Refund, RefundOf, RefundStatus};
 use crate::refusal::{Broken, Refusal, Undecided};
+use crate::wallet::LineKind;
 
 pub(super) fn add_freeze(draft: &mut Draft, cause: FreezeCause, reason: &str) {
     let since = draft.at();
@@ -132,6 +133,18 @@ fn resolve_failed(draft: &mut Draft, number: u16, resolution: Resolution) -> Res
             draft.refund(number)?.status = RefundStatus::Resolved;
             Ok(())
         }
+        (Resolution::CreditWallet, RefundOf::Milestone(index)) => {
+            let buyer = draft.escrow.terms.buyer.clone();
+            draft.undo_refund(index, &refund, Bucket::Held, Bucket::Refunded, Account::Wallet(buyer.clone()))?;
+            draft.refund(number)?.status = RefundStatus::Resolved;
+            draft.move_wallet(buyer, LineKind::Refund, refund.amount)
+        }
+        (Resolution::CreditWallet, RefundOf::Unapplied) => {
+            let buyer = draft.escrow.terms.buyer.clone();
+            draft.book(Account::Unapplied(gateway), Account::Wallet(buyer.clone()), refund.amount)?;
+            draft.refund(number)?.status = RefundStatus::Resolved;
+            draft.move_wallet(buyer, LineKind::Refund, refund.amount)
+        }
         (Resolution::Retry, RefundOf::Milestone(index)) => {
             draft.refund(number)?.status = RefundStatus::Replaced;
             draft.undo_refund(index, &refund, Bucket::Held, Bucket::Refunding, Account::Refunds(gateway))?;
@@ -148,10 +161,16 @@ fn resolve_failed(draft: &mut Draft, number: u16, resolution: Resolution) -> Res
 /// Nobody could find out whether the gateway made the refund. Done: it did. Retry: it did not, and is asked again under a new key.
 fn resolve_in_doubt(draft: &mut Draft, number: u16, resolution: Resolution) -> Result<(), Undecided> {
     match resolution {
-        Resolution::Done => {
+        Resolution::Done | Resolution::CreditWallet => {
             let refund = draft.refund(number)?.clone();
             let gateway = gateway_of(draft.payment(refund.payment)?)?;
-            draft.book(Account::Refunds(gateway), Account::Gateway(gateway), refund.amount)?;
+            if resolution == Resolution::Done {
+                draft.book(Account::Refunds(gateway), Account::Gateway(gateway), refund.amount)?;
+            } else {
+                let buyer = draft.escrow.terms.buyer.clone();
+                draft.book(Account::Refunds(gateway), Account::Wallet(buyer.clone()), refund.amount)?;
+                draft.move_wallet(buyer, LineKind::Refund, refund.amount)?;
+            }
             if let RefundOf::Milestone(index) = refund.of {
                 draft.shift(index, Bucket::Refunding, Bucket::Refunded, refund.principal)?;
             }
