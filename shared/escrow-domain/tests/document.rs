@@ -26,9 +26,11 @@ const fn meaning(transition: Transition) -> &'static str {
         Transition::AutoRelease => "What is still held after the time to inspect becomes the seller's.",
         Transition::Refund => "All or part of what is held goes back to the buyer.",
         Transition::Withdraw => "The buyer thinks again within the cancellation window.",
+        Transition::AskCancel => "One side asks the other to give up what is held.",
         Transition::AgreeCancel => "One side asks to give up, the other agrees.",
         Transition::MissDelivery => "Nothing was delivered in time; the money goes back.",
         Transition::Dispute => "All or part of what is held is locked until somebody decides.",
+        Transition::AddEvidence => "A side brings evidence; it is kept for ever.",
         Transition::WithdrawDispute => "The buyer takes the dispute back; its clock goes on with what was left of it.",
         Transition::Propose => "One side proposes a split.",
         Transition::Accept => "The other side accepts that proposal.",
@@ -44,9 +46,16 @@ const fn meaning(transition: Transition) -> &'static str {
         Transition::Abandon => "A milestone that nobody ever tried to pay is given up.",
         Transition::Freeze => "Nothing leaves and no clock runs: a card's holder disputes, or an operator says so.",
         Transition::Unfreeze => "It goes on; the length of the stop is added to every deadline.",
+        Transition::AskExtend => "The side that profits asks the other for more time.",
         Transition::Extend => "A deadline is moved, with the consent of the side that it hurts.",
         Transition::OperatorRelease => "An operator gives what is disputed, else what is held, to the seller.",
         Transition::OperatorRefund => "An operator gives what is disputed, else what is held, back to the buyer.",
+        Transition::Remind => "A deadline is near: both sides are reminded.",
+        Transition::Chargeback => "The gateway took, or gave back, money that a card's holder disputes.",
+        Transition::LoseChargeback => {
+            "The card's holder keeps the money: what is still held bears it first, then the seller, then the buyer."
+        }
+        Transition::CreditWallet => "A credit that was put off, because the wallet was in demand, lands.",
     }
 }
 

@@ -10,7 +10,7 @@ use escrow_domain::command::{Attempt, Command, Fact, RefundOutcome};
 use escrow_domain::decide::{self, Moment, Outcome};
 use escrow_domain::effect::{Progress, Task};
 use escrow_domain::escrow::Escrow;
-use escrow_domain::id::Operation;
+use escrow_domain::id::{GatewayName, Operation};
 use escrow_domain::lifecycle::Role;
 use escrow_domain::payment::RefundStatus;
 use escrow_domain::time::{Period, Timestamp};
@@ -172,7 +172,8 @@ impl State {
 
     fn fact(&self, outcome: RefundOutcome) -> Self {
         let money = self.escrow.refunds[0].amount.of(self.escrow.terms.currency);
-        let fact = Fact::Refund { refund: 0, reference: "re_0".to_owned(), money, outcome };
+        let fact =
+            Fact::Refund { refund: 0, gateway: GatewayName::Stripe, reference: "re_0".to_owned(), money, outcome };
         let operation = name_of(&fact);
         self.decided(Role::Gateway, Command::Fact(fact), operation).expect("a fact is booked")
     }

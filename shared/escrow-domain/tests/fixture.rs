@@ -1,8 +1,8 @@
 //! A deal that is brought into any state through decisions alone, each of them checked.
 
-use escrow_domain::command::{Attempt, Command, Fact, NewPayment, RefundOutcome, Resolution};
+use escrow_domain::command::{Attempt, ChargebackTold, Command, Fact, NewPayment, RefundOutcome, Resolution};
 use escrow_domain::currency::{Currencies, Currency};
-use escrow_domain::decide::{self, Change, Moment, NewEscrow, Outcome};
+use escrow_domain::decide::{self, Change, Moment, NewEscrow, Outcome, Page};
 use escrow_domain::effect::Task;
 use escrow_domain::escrow::{Escrow, Subject, Terms};
 use escrow_domain::fees::{Fee, FeePayer};
@@ -10,12 +10,12 @@ use escrow_domain::id::{EscrowId, GatewayName, Operation, UserId};
 use escrow_domain::journal::{Account, Actor};
 use escrow_domain::lifecycle::{Role, Stage};
 use escrow_domain::money::Minor;
-use escrow_domain::payment::{CheckoutRequest, RefundStatus, Source};
+use escrow_domain::payment::{CheckoutRequest, Mode, RefundStatus, Source};
 use escrow_domain::policy::{Kind, Policy};
 use escrow_domain::refusal::{Refusal, Undecided};
 use escrow_domain::time::{Period, Timestamp};
 use escrow_domain::verify;
-use escrow_domain::wallet::Credit;
+use escrow_domain::wallet::WalletMove;
 use std::collections::BTreeMap;
 
 pub(crate) fn sar() -> Currency {
@@ -74,7 +74,7 @@ impl Offer {
 pub(crate) struct Deal {
     pub(crate) escrow: Escrow,
     pub(crate) now: Timestamp,
-    pub(crate) credits: Vec<Credit>,
+    pub(crate) credits: Vec<WalletMove>,
     serial: u32,
 }
 
@@ -126,9 +126,9 @@ impl Deal {
                 to_wallets -= posting.units;
             }
         }
-        let credited: i64 = change.credits.iter().map(|credit| credit.amount.units()).sum();
+        let credited: i64 = change.moves.iter().map(|credit| credit.amount.units()).sum();
         assert_eq!(credited, to_wallets, "wallets receive what the journal says");
-        for credit in &change.credits {
+        for credit in &change.moves {
             let entry = &change.escrow.journal.entries[usize::try_from(credit.entry).unwrap()];
             let account = Account::Wallet(credit.owner.clone());
             assert!(entry.postings.iter().any(|posting| posting.account == account), "a credit names its entry");
@@ -138,7 +138,7 @@ impl Deal {
             "an escrow that is not settled always has something that will happen by itself: {:?}",
             change.escrow
         );
-        self.credits.extend(change.credits);
+        self.credits.extend(change.moves);
         self.escrow = change.escrow;
     }
 
@@ -219,7 +219,7 @@ impl Deal {
     pub(crate) fn page_opened(&mut self) -> &mut Self {
         let expires_at = self.escrow.payments[0].expires_at;
         let opened =
-            decide::checkout_opened(&self.escrow, 0, "cs_1", "https://pay", expires_at, self.moment()).unwrap();
+            decide::checkout_opened(&self.escrow, 0, "cs_1", &page("https://pay"), expires_at, self.moment()).unwrap();
         assert!(self.commit_if_changed(opened));
         self
     }
@@ -251,7 +251,7 @@ impl Deal {
     pub(crate) fn refund_told(&self, refund: u16, outcome: RefundOutcome) -> Fact {
         let money =
             self.escrow.refunds.get(usize::from(refund)).map_or(minor(15_000), |refund| refund.amount).of(sar());
-        Fact::Refund { refund, reference: format!("re_{refund}"), money, outcome }
+        Fact::Refund { refund, gateway: GatewayName::Stripe, reference: format!("re_{refund}"), money, outcome }
     }
 }
 
@@ -260,6 +260,8 @@ pub(crate) fn new_payment(milestones: &[u8], expires_at: Timestamp) -> NewPaymen
         source: Source::Gateway(GatewayName::Stripe),
         method: None,
         milestones: milestones.to_vec(),
+        mode: Mode::Hosted,
+        pay_in: None,
         request: CheckoutRequest {
             description: "Work".to_owned(),
             success_url: "https://example.com/ok".to_owned(),
@@ -277,16 +279,17 @@ fn name_of_nothing() -> Operation {
 pub(crate) fn name_of(fact: &Fact) -> Operation {
     let (object, happening) = match fact {
         Fact::Paid { capture, .. } => (capture.clone(), "paid".to_owned()),
-        Fact::Processing { payment } => (format!("page {payment}"), "processing".to_owned()),
-        Fact::Closed { payment } => (format!("page {payment}"), "closed".to_owned()),
+        Fact::Processing { payment, .. } => (format!("page {payment}"), "processing".to_owned()),
+        Fact::Closed { payment, .. } => (format!("page {payment}"), "closed".to_owned()),
         Fact::Refund { reference, outcome, .. } => match outcome {
             RefundOutcome::Pending => (reference.clone(), "pending".to_owned()),
             RefundOutcome::Succeeded => (reference.clone(), "succeeded".to_owned()),
             RefundOutcome::Failed(_) => (reference.clone(), "failed".to_owned()),
         },
         Fact::CaptureRefunded { capture, total, .. } => (capture.clone(), format!("refunded {total}")),
-        Fact::ChargebackOpened { reference, .. } => (reference.clone(), "opened".to_owned()),
-        Fact::ChargebackClosed { reference, won } => (reference.clone(), format!("closed {won}")),
+        Fact::ChargebackOpened { chargeback, .. } => (chargeback.reference.clone(), "opened".to_owned()),
+        Fact::ChargebackFunds { chargeback, back, .. } => (chargeback.reference.clone(), format!("funds {back}")),
+        Fact::ChargebackClosed { chargeback, won } => (chargeback.reference.clone(), format!("closed {won}")),
     };
     Operation::of_gateway(GatewayName::Stripe, &object, &happening)
 }
@@ -345,7 +348,7 @@ pub(crate) fn in_doubt() -> Deal {
 // Commands about the only milestone.
 
 pub(crate) fn cancel() -> Command {
-    Command::Cancel { reason: Some("no longer wanted".to_owned()) }
+    Command::Cancel { milestone: None, reason: Some("no longer wanted".to_owned()) }
 }
 
 pub(crate) fn deliver() -> Command {
@@ -394,13 +397,33 @@ pub(crate) fn total_refunded(units: i64) -> Fact {
 }
 
 pub(crate) fn total_refunded_at(units: i64, told_at: Timestamp) -> Fact {
-    Fact::CaptureRefunded { capture: "pi_1".to_owned(), total: minor(units).of(sar()), told_at }
+    Fact::CaptureRefunded {
+        gateway: GatewayName::Stripe,
+        capture: "pi_1".to_owned(),
+        total: minor(units).of(sar()),
+        told_at,
+    }
+}
+
+/// What every notice about a chargeback of the first capture tells.
+fn told(reference: &str) -> ChargebackTold {
+    ChargebackTold {
+        gateway: GatewayName::Stripe,
+        reference: reference.to_owned(),
+        capture: "pi_1".to_owned(),
+        money: minor(10_000).of(sar()),
+    }
+}
+
+/// A page at the gateway.
+pub(crate) const fn page(url: &str) -> Page<'_> {
+    Page { url: Some(url), client_secret: None }
 }
 
 pub(crate) fn chargeback_opened(reference: &str) -> Fact {
-    Fact::ChargebackOpened { reference: reference.to_owned(), reason: "fraudulent".to_owned() }
+    Fact::ChargebackOpened { chargeback: told(reference), reason: "fraudulent".to_owned() }
 }
 
 pub(crate) fn chargeback_closed(reference: &str, won: bool) -> Fact {
-    Fact::ChargebackClosed { reference: reference.to_owned(), won }
+    Fact::ChargebackClosed { chargeback: told(reference), won }
 }

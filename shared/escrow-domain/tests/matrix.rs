@@ -6,7 +6,7 @@ use crate::fixture::{
 };
 use escrow_domain::command::{Attempt, Command, Fact, RefundOutcome, Resolution};
 use escrow_domain::decide::{self, Outcome};
-use escrow_domain::id::Operation;
+use escrow_domain::id::{GatewayName, Operation};
 use escrow_domain::lifecycle::{NOT_YET, Permission, Role, Stage, To, Transition, permission};
 use escrow_domain::payment::RefundStatus;
 use escrow_domain::policy::Kind;
@@ -51,7 +51,9 @@ fn deal_in(stage: Stage) -> Deal {
     let second = new_payment(&[0], deal.escrow.payments[0].expires_at);
     deal.act(Role::Buyer, Command::AddPayment(second));
     let until = deal.escrow.payments[1].expires_at;
-    let opened = decide::checkout_opened(&deal.escrow, 1, "cs_2", "https://pay/2", until, deal.moment()).unwrap();
+    let opened =
+        decide::checkout_opened(&deal.escrow, 1, "cs_2", &crate::fixture::page("https://pay/2"), until, deal.moment())
+            .unwrap();
     assert!(deal.commit_if_changed(opened));
     match stage {
         Stage::Pending => {}
@@ -119,6 +121,13 @@ fn command(transition: Transition, deal: &Deal) -> Option<Command> {
         | Transition::AbsorbRefund
         | Transition::LookUp
         | Transition::Abandon
+        | Transition::AskCancel
+        | Transition::AddEvidence
+        | Transition::AskExtend
+        | Transition::Remind
+        | Transition::Chargeback
+        | Transition::LoseChargeback
+        | Transition::CreditWallet
         | Transition::Extend => return None,
     })
 }
@@ -131,7 +140,7 @@ fn fact(transition: Transition, deal: &Deal) -> Option<Fact> {
     let moved = |outcome| deal.refund_told(number, outcome);
     Some(match transition {
         Transition::Fund | Transition::AbsorbPayment => deal.capture_of(0, "pi_new"),
-        Transition::ClosePayment => Fact::Closed { payment: 1 },
+        Transition::ClosePayment => Fact::Closed { payment: 1, gateway: GatewayName::Stripe },
         Transition::ConfirmRefund => moved(RefundOutcome::Succeeded),
         Transition::FailRefund => moved(RefundOutcome::Failed("no such account".to_owned())),
         Transition::AbsorbRefund => total_refunded(15_000),

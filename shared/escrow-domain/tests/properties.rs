@@ -9,7 +9,7 @@ use escrow_domain::command::{Attempt, Command, Fact, RefundOutcome, Resolution};
 use escrow_domain::decide::{self, Outcome};
 use escrow_domain::effect::{Progress, Task};
 use escrow_domain::fees::{self, Fee};
-use escrow_domain::id::Operation;
+use escrow_domain::id::{GatewayName, Operation};
 use escrow_domain::lifecycle::{NOT_YET, Role, Transition};
 use escrow_domain::money::{Minor, Money};
 use escrow_domain::payment::RefundStatus;
@@ -213,8 +213,8 @@ impl Run {
                 let to_buyer = share(there.disputed, step.share);
                 self.command(Role::Arbiter, Command::Rule { milestone, to_buyer, reason: "half".to_owned() });
             }
-            14 => self.command(either, Command::Cancel { reason }),
-            30.. => self.command(Role::Buyer, Command::Cancel { reason }),
+            14 => self.command(either, Command::Cancel { milestone: None, reason }),
+            30.. => self.command(Role::Buyer, Command::Cancel { milestone: None, reason }),
             15 => {
                 let overlay = Command::Freeze { reason: "suspicion".to_owned() };
                 let lift = Command::Unfreeze { reason: "cleared".to_owned() };
@@ -244,7 +244,11 @@ impl Run {
             }
             22 => {
                 let processing = step.choice.is_multiple_of(3);
-                self.fact(if processing { Fact::Processing { payment } } else { Fact::Closed { payment } });
+                self.fact(if processing {
+                    Fact::Processing { payment, gateway: GatewayName::Stripe }
+                } else {
+                    Fact::Closed { payment, gateway: GatewayName::Stripe }
+                });
             }
             23..=25 => {
                 let Some(refund) = self.refund(step.part) else { return };
@@ -262,7 +266,7 @@ impl Run {
                 let capture = capture.id.clone();
                 // Some are told late: of before anything failed.
                 let told_at = if step.part.is_multiple_of(3) { START } else { self.deal.now };
-                self.fact(Fact::CaptureRefunded { capture, total, told_at });
+                self.fact(Fact::CaptureRefunded { gateway: GatewayName::Stripe, capture, total, told_at });
             }
             _ => {
                 let name = at(&["du_1", "du_2"], step.choice);
@@ -283,7 +287,14 @@ impl Run {
         let outcome = if step.choice.is_multiple_of(8) {
             decide::checkout_refused(&self.deal.escrow, payment, self.deal.moment())
         } else {
-            decide::checkout_opened(&self.deal.escrow, payment, &page, "https://pay", until, self.deal.moment())
+            decide::checkout_opened(
+                &self.deal.escrow,
+                payment,
+                &page,
+                &crate::fixture::page("https://pay"),
+                until,
+                self.deal.moment(),
+            )
         };
         self.deal.commit_if_changed(outcome.unwrap());
     }
@@ -397,7 +408,7 @@ impl Run {
 
     fn carry_out(&mut self, task: Task) {
         match task {
-            Task::ClosePayment(payment) => self.fact(Fact::Closed { payment }),
+            Task::ClosePayment(payment) => self.fact(Fact::Closed { payment, gateway: GatewayName::Stripe }),
             Task::Refund(refund) => {
                 let effect = self.deal.escrow.effect(task).unwrap();
                 if matches!(effect.progress, Progress::InDoubt(_)) || self.deal.escrow.is_stopped() {

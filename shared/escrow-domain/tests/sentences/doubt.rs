@@ -4,6 +4,7 @@ use crate::fixture::{Deal, freeze, in_doubt, in_review, minor, refunding, resolv
 use escrow_domain::command::{Fact, RefundOutcome, Resolution};
 use escrow_domain::effect::{Progress, Task};
 use escrow_domain::escrow::{ReviewCause, Status};
+use escrow_domain::id::GatewayName;
 use escrow_domain::lifecycle::{Role, Stage};
 use escrow_domain::money::Money;
 use escrow_domain::payment::RefundStatus;
@@ -74,7 +75,8 @@ fn a_refund_of_another_amount_under_our_name_fits_nothing() {
     for money in [minor(14_999).of(sar()), Money { amount: minor(15_000), currency: usd() }] {
         let deal = refunding();
         let outcome = RefundOutcome::Succeeded;
-        let fact = Fact::Refund { refund: 0, reference: "re_0".to_owned(), money, outcome };
+        let fact =
+            Fact::Refund { refund: 0, gateway: GatewayName::Stripe, reference: "re_0".to_owned(), money, outcome };
         assert!(matches!(deal.try_fact(&fact), Err(Undecided::Misfit(Misfit::OtherAmount { .. }))), "{money}");
     }
 }

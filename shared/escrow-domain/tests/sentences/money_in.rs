@@ -71,7 +71,7 @@ fn an_unpaid_checkout_expires_at_its_deadline_and_not_before() {
 fn processing_postpones_expiry_at_most_fourteen_days() {
     let mut deal = pending();
     deal.page_opened();
-    assert!(deal.fact(&Fact::Processing { payment: 0 }));
+    assert!(deal.fact(&Fact::Processing { payment: 0, gateway: GatewayName::Stripe }));
     deal.wait(Period::days(2));
     assert!(!deal.tick());
     assert_eq!(deal.escrow.due_at(), Some(crate::fixture::START.after(LONGEST_PROCESSING)));
@@ -83,10 +83,10 @@ fn processing_postpones_expiry_at_most_fourteen_days() {
 fn a_processing_payment_that_fails_expires_at_once_and_one_that_succeeds_funds() {
     let mut deal = pending();
     deal.page_opened();
-    deal.fact(&Fact::Processing { payment: 0 });
+    deal.fact(&Fact::Processing { payment: 0, gateway: GatewayName::Stripe });
     let mut other = deal.clone();
     deal.wait(Period::days(3));
-    assert!(deal.fact(&Fact::Closed { payment: 0 }));
+    assert!(deal.fact(&Fact::Closed { payment: 0, gateway: GatewayName::Stripe }));
     assert!(deal.tick());
     assert_eq!(deal.stage(), Stage::Expired);
     other.wait(Period::days(3)).paid();
@@ -96,8 +96,8 @@ fn a_processing_payment_that_fails_expires_at_once_and_one_that_succeeds_funds()
 #[test]
 fn a_payment_that_is_told_to_be_processing_late_stays_what_it_is() {
     let mut deal = held();
-    assert!(!deal.fact(&Fact::Processing { payment: 0 }));
-    assert!(!deal.fact(&Fact::Closed { payment: 0 }));
+    assert!(!deal.fact(&Fact::Processing { payment: 0, gateway: GatewayName::Stripe }));
+    assert!(!deal.fact(&Fact::Closed { payment: 0, gateway: GatewayName::Stripe }));
     assert_eq!(deal.escrow.payments[0].status, PaymentStatus::Paid);
 }
 
@@ -116,7 +116,7 @@ fn amount_currency_and_gateway_must_be_what_was_asked_for() {
             Err(Undecided::Misfit(Misfit::OtherAmount { .. }))
         ));
     }
-    let unknown = Fact::Processing { payment: 1 };
+    let unknown = Fact::Processing { payment: 1, gateway: GatewayName::Stripe };
     assert_eq!(deal.try_fact(&unknown), Err(Undecided::Misfit(Misfit::PaymentUnknown)));
 }
 
@@ -126,12 +126,20 @@ fn when_one_attempt_pays_the_others_are_closed() {
     deal.page_opened();
     let expires_at = deal.escrow.payments[0].expires_at;
     deal.act(Role::Platform, Command::AddPayment(new_payment(&[0], expires_at)));
-    let opened = decide::checkout_opened(&deal.escrow, 1, "cs_2", "https://pay", expires_at, deal.moment()).unwrap();
+    let opened = decide::checkout_opened(
+        &deal.escrow,
+        1,
+        "cs_2",
+        &crate::fixture::page("https://pay"),
+        expires_at,
+        deal.moment(),
+    )
+    .unwrap();
     assert!(deal.commit_if_changed(opened));
     deal.paid();
     assert_eq!(deal.escrow.payments[1].status, PaymentStatus::Closing);
     assert!(deal.escrow.effect(Task::ClosePayment(1)).is_some() && deal.escrow.effect(Task::ClosePayment(0)).is_none());
-    assert!(deal.fact(&Fact::Closed { payment: 1 }));
+    assert!(deal.fact(&Fact::Closed { payment: 1, gateway: GatewayName::Stripe }));
     assert!(deal.escrow.effects.is_empty());
 }
 
@@ -140,7 +148,15 @@ fn the_webhook_may_come_before_the_page_is_stored() {
     let mut deal = pending();
     deal.paid();
     let expires_at = deal.escrow.payments[0].expires_at;
-    let opened = decide::checkout_opened(&deal.escrow, 0, "cs_1", "https://pay", expires_at, deal.moment()).unwrap();
+    let opened = decide::checkout_opened(
+        &deal.escrow,
+        0,
+        "cs_1",
+        &crate::fixture::page("https://pay"),
+        expires_at,
+        deal.moment(),
+    )
+    .unwrap();
     assert!(deal.commit_if_changed(opened));
     let payment = &deal.escrow.payments[0];
     assert_eq!(
@@ -157,15 +173,15 @@ fn a_page_whose_address_arrives_after_the_end_is_closed_once() {
     assert!(deal.escrow.is_settled());
     deal.page_opened();
     assert!(deal.escrow.effect(Task::ClosePayment(0)).is_some());
-    assert!(deal.fact(&Fact::Closed { payment: 0 }));
+    assert!(deal.fact(&Fact::Closed { payment: 0, gateway: GatewayName::Stripe }));
     assert!(deal.escrow.is_settled());
 
     // The gateway may have said that it is closed before its address arrived here; it says so again when it is asked.
     let mut deal = pending();
-    assert!(deal.fact(&Fact::Closed { payment: 0 }));
+    assert!(deal.fact(&Fact::Closed { payment: 0, gateway: GatewayName::Stripe }));
     deal.tick();
     deal.page_opened();
-    assert!(deal.fact(&Fact::Closed { payment: 0 }));
+    assert!(deal.fact(&Fact::Closed { payment: 0, gateway: GatewayName::Stripe }));
     assert!(deal.escrow.effects.is_empty() && deal.escrow.is_settled());
 }
 
@@ -197,11 +213,19 @@ fn another_key_is_used_once_for_each_failed_attempt() {
 fn the_page_never_lives_longer_than_was_agreed_and_may_live_shorter() {
     let mut deal = pending();
     let agreed = deal.escrow.payments[0].expires_at;
-    let longer = decide::checkout_opened(&deal.escrow, 0, "cs_1", "u", agreed.after(Period::hours(1)), deal.moment());
+    let longer = decide::checkout_opened(
+        &deal.escrow,
+        0,
+        "cs_1",
+        &crate::fixture::page("u"),
+        agreed.after(Period::hours(1)),
+        deal.moment(),
+    );
     let Ok(Outcome::Changed(change)) = longer else { panic!("opened") };
     assert_eq!(change.escrow.payments[0].expires_at, agreed);
     let shorter = agreed.before(Period::hours(1));
-    let opened = decide::checkout_opened(&deal.escrow, 0, "cs_1", "u", shorter, deal.moment()).unwrap();
+    let opened =
+        decide::checkout_opened(&deal.escrow, 0, "cs_1", &crate::fixture::page("u"), shorter, deal.moment()).unwrap();
     assert!(deal.commit_if_changed(opened));
     assert_eq!(deal.escrow.due_at(), Some(shorter));
 }

@@ -174,7 +174,7 @@ fn too_much_evidence_is_refused() {
 #[test]
 fn an_operator_gives_a_reason() {
     let silent = [
-        (pending(), Command::Cancel { reason: None }),
+        (pending(), Command::Cancel { milestone: None, reason: None }),
         (held(), Command::Release { milestone: None, amount: None, reason: None }),
         (held(), Command::Refund { milestone: None, amount: None, reason: None }),
     ];
