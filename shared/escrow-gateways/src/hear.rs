@@ -2,7 +2,7 @@
 
 use crate::facts::{ChargebackOutcome, ChargebackStep, Fact, NoFact, Notice, PaymentTold, RefundTold};
 use crate::gateway::{Deadline, Gateway, RefundState};
-use escrow_domain::command::{Fact as Command, RefundOutcome};
+use escrow_domain::command::{ChargebackTold, Fact as Command, RefundOutcome};
 use escrow_domain::id::{EscrowId, Operation};
 
 /// What a notice comes to.
@@ -48,13 +48,13 @@ pub async fn hear(gateway: &dyn Gateway, notice: &Notice, deadline: Deadline) ->
             )
         }
         Fact::PaymentProcessing(payment) => match which_payment(gateway, payment, deadline).await {
-            Ok((escrow, payment)) => heard(escrow, Command::Processing { payment }),
+            Ok((escrow, payment)) => heard(escrow, Command::Processing { payment, gateway: gateway.name() }),
             Err(nothing) => nothing,
         },
         // The buyer may try again on the same page: a declined try is no entry.
         Fact::PaymentDeclined { .. } => Heard::Nothing("declined"),
         Fact::PaymentClosed(payment) => match which_payment(gateway, payment, deadline).await {
-            Ok((escrow, payment)) => heard(escrow, Command::Closed { payment }),
+            Ok((escrow, payment)) => heard(escrow, Command::Closed { payment, gateway: gateway.name() }),
             Err(nothing) => nothing,
         },
         Fact::RefundMoved(refund) => match refund.refund {
@@ -62,6 +62,7 @@ pub async fn hear(gateway: &dyn Gateway, notice: &Notice, deadline: Deadline) ->
                 ours.escrow,
                 Command::Refund {
                     refund: ours.number,
+                    gateway: gateway.name(),
                     reference: refund.reference.clone(),
                     money: refund.money,
                     outcome: outcome(&refund.state),
@@ -77,26 +78,37 @@ pub async fn hear(gateway: &dyn Gateway, notice: &Notice, deadline: Deadline) ->
             match escrow {
                 Ok(escrow) => {
                     let (capture, told_at) = (capture.clone(), notice.created);
-                    heard(escrow, Command::CaptureRefunded { capture, total: *total, told_at })
+                    let gateway = gateway.name();
+                    heard(escrow, Command::CaptureRefunded { gateway, capture, total: *total, told_at })
                 }
                 Err(nothing) => nothing,
             }
         }
         Fact::ChargebackMoved(chargeback) => {
             let Some(capture) = &chargeback.capture else { return Heard::Nothing("foreign") };
-            let reference = chargeback.reference.clone();
+            let told = ChargebackTold {
+                gateway: gateway.name(),
+                reference: chargeback.reference.clone(),
+                capture: capture.clone(),
+                money: chargeback.money,
+            };
             let fact = match &chargeback.step {
                 ChargebackStep::Opened => {
                     let reason = chargeback.reason.clone().unwrap_or_else(|| "no reason given".to_owned());
-                    Command::ChargebackOpened { reference, reason }
+                    Command::ChargebackOpened { chargeback: told, reason }
+                }
+                ChargebackStep::FundsWithdrawn => {
+                    Command::ChargebackFunds { moved: told.money, chargeback: told, back: false }
+                }
+                ChargebackStep::FundsReinstated => {
+                    Command::ChargebackFunds { moved: told.money, chargeback: told, back: true }
                 }
                 ChargebackStep::Closed(outcome) => {
                     // A warning that ends without a dispute has taken no money: it ends like one that was won.
-                    Command::ChargebackClosed { reference, won: *outcome != ChargebackOutcome::Lost }
+                    Command::ChargebackClosed { chargeback: told, won: *outcome != ChargebackOutcome::Lost }
                 }
-                ChargebackStep::Updated(_) | ChargebackStep::FundsWithdrawn | ChargebackStep::FundsReinstated => {
-                    return Heard::Nothing("not_booked_yet");
-                }
+                // The state between opening and closing decides nothing.
+                ChargebackStep::Updated(_) => return Heard::Nothing("ignored"),
             };
             match which_escrow(gateway, capture, deadline).await {
                 Ok(escrow) => heard(escrow, fact),
