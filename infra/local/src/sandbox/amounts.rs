@@ -79,16 +79,15 @@ pub(super) fn exact(amount: i64, currency: &str, param: String) -> Result<(), Re
 }
 
 /// # Errors
-/// 400 `amount_too_small` or `amount_too_large`.
-pub(super) fn chargeable(total: i64, currency: &str) -> Result<(), Refusal> {
+/// 400 `amount_too_small` or `amount_too_large`; the message speaks of this subject.
+pub(super) fn chargeable(total: i64, currency: &str, subject: &str) -> Result<(), Refusal> {
     let least = MINIMA.iter().find(|(code, _)| *code == currency).map_or(1, |(_, least)| *least);
     if total < least {
-        let message =
-            format!("The Checkout Session's total amount due must add up to at least {}.", shown(least, currency));
+        let message = format!("{subject} must be at least {}.", shown(least, currency));
         return Err(Refusal { code: Some("amount_too_small"), ..Refusal::invalid(message) });
     }
     if total > LARGEST {
-        let message = format!("The Checkout Session's total amount must be no more than {}.", shown(LARGEST, currency));
+        let message = format!("{subject} must be no more than {}.", shown(LARGEST, currency));
         return Err(Refusal { code: Some("amount_too_large"), ..Refusal::invalid(message) });
     }
     Ok(())
@@ -142,8 +141,8 @@ mod tests {
         }
         assert_eq!(currency("SAR", "currency".to_owned()).unwrap(), "sar");
         assert!(currency("xyz", "currency".to_owned()).is_err());
-        assert_eq!(chargeable(49, "usd").unwrap_err().code, Some("amount_too_small"));
-        assert_eq!(chargeable(LARGEST + 1, "sar").unwrap_err().code, Some("amount_too_large"));
-        assert_eq!(chargeable(0, "sar").unwrap_err().code, Some("amount_too_small"));
+        assert_eq!(chargeable(49, "usd", "It").unwrap_err().code, Some("amount_too_small"));
+        assert_eq!(chargeable(LARGEST + 1, "sar", "It").unwrap_err().code, Some("amount_too_large"));
+        assert_eq!(chargeable(0, "sar", "It").unwrap_err().code, Some("amount_too_small"));
     }
 }

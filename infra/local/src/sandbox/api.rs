@@ -12,21 +12,14 @@ use hyper::body::Frame;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::book::{ANSWERS_KEPT_S, ArmedFault, Fault, KeptAnswer, Record, RefundStatus};
+use super::book::{ANSWERS_KEPT_S, Fault, KeptAnswer, Kind, Record};
+use super::calls::Action;
 use super::change::{Cause, Change, random_id};
 use super::form::{self, Params};
 use super::journal::JournalError;
 use super::objects::API_VERSION;
 use super::refusal::Refusal;
-use super::{Sandbox, checkout, listing, refunds};
-
-/// A `POST` that the sandbox knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Action<'r> {
-    Checkout,
-    Close(&'r str),
-    Refund,
-}
+use super::{Sandbox, listing};
 
 /// A call that has been read.
 struct Call<'r> {
@@ -84,11 +77,10 @@ pub(super) async fn call(
     let query = uri.query().unwrap_or_default();
     let decided = match (&method, steps.as_slice()) {
         (&Method::GET, steps) => look_up(&sandbox, steps, query, &request),
-        (&Method::POST, ["checkout", "sessions"]) => act(&sandbox, Action::Checkout, path, &headers, &body, &request),
-        (&Method::POST, ["checkout", "sessions", id, "expire"]) => {
-            act(&sandbox, Action::Close(id), path, &headers, &body, &request)
-        }
-        (&Method::POST, ["refunds"]) => act(&sandbox, Action::Refund, path, &headers, &body, &request),
+        (&Method::POST, steps) => match Action::of(steps) {
+            Some(action) => act(&sandbox, action, path, &headers, &body, &request),
+            None => Ok(Err(unrecognized(&method, path))),
+        },
         _ => Ok(Err(unrecognized(&method, path))),
     };
     match decided {
@@ -145,12 +137,9 @@ fn look_up(
     };
     let mut desk = sandbox.desk();
     let looked = sandbox.change_on(&mut desk, Cause::default(), None, |change| {
-        let fault = next_fault(change, |armed| match armed {
-            ArmedFault::LookUps(fault) => Some(fault),
-            ArmedFault::Checkouts(_) | ArmedFault::Closes(_) | ArmedFault::Refunds(_) => None,
-        });
+        let fault = next_fault(change, Kind::LookUps);
         if fault.is_some() {
-            disarm(change, |armed| matches!(armed, ArmedFault::LookUps(_)));
+            disarm(change, Kind::LookUps);
         }
         let way = match fault {
             Some(Fault::TimeoutBefore) => return Ok(Decided::Nothing(Way::Silent)),
@@ -166,7 +155,7 @@ fn look_up(
         let shown = shown.unwrap_or_else(|| Err(unrecognized(&Method::GET, &path.join("/"))))?;
         Ok(Decided::Answer(Answer::shown(&shown, request, None), way))
     })?;
-    count(&mut desk.counts, "look_ups", if looked.is_ok() { "answered" } else { "refused" });
+    count(&mut desk.counts, Kind::LookUps.word(), if looked.is_ok() { "answered" } else { "refused" });
     Ok(looked)
 }
 
@@ -209,7 +198,7 @@ fn act(
         Decided::Answer(Answer { status: 200, .. }, _) => "done",
         Decided::Answer(_, _) => "refused",
     };
-    count(&mut desk.counts, action.word(), outcome);
+    count(&mut desk.counts, action.kind().word(), outcome);
     Ok(Ok(decided))
 }
 
@@ -221,33 +210,15 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
         .ok_or_else(|| Refusal::invalid("Idempotency keys are 1 to 255 printable characters."))
 }
 
-impl Action<'_> {
-    const fn word(self) -> &'static str {
-        match self {
-            Action::Checkout => "checkouts",
-            Action::Close(_) => "closes",
-            Action::Refund => "refunds",
-        }
-    }
-
-    const fn fault(self, armed: ArmedFault) -> Option<Fault> {
-        match (self, armed) {
-            (Action::Checkout, ArmedFault::Checkouts(fault))
-            | (Action::Close(_), ArmedFault::Closes(fault))
-            | (Action::Refund, ArmedFault::Refunds(fault)) => Some(fault),
-            _ => None,
-        }
-    }
+fn next_fault(change: &Change<'_>, kind: Kind) -> Option<Fault> {
+    let mut armed = change.book.switches.next.iter().map(|armed| armed.parts());
+    armed.find_map(|(of, fault)| (of == kind).then_some(fault))
 }
 
-fn next_fault(change: &Change<'_>, of_call: impl Fn(ArmedFault) -> Option<Fault>) -> Option<Fault> {
-    change.book.switches.next.iter().find_map(|armed| of_call(*armed))
-}
-
-/// Takes the first fault of a call away: it has struck.
-fn disarm(change: &mut Change<'_>, is_of_call: impl Fn(&ArmedFault) -> bool) {
+/// Takes the first fault of a kind of call away: it has struck.
+fn disarm(change: &mut Change<'_>, kind: Kind) {
     let mut switches = change.book.switches.clone();
-    if let Some(at) = switches.next.iter().position(is_of_call) {
+    if let Some(at) = switches.next.iter().position(|armed| armed.parts().0 == kind) {
         switches.next.remove(at);
         change.put(Record::Switches(switches));
     }
@@ -259,35 +230,34 @@ fn refused_by_switch() -> Refusal {
 
 /// Faults of the way strike any call; faults of the work only a call that is not a repetition.
 fn decide(change: &mut Change<'_>, call: Call<'_>, in_use: bool) -> Decided {
-    let action = call.action;
-    let fault = next_fault(change, |armed| action.fault(armed));
-    let is_of_call = |armed: &ArmedFault| action.fault(*armed).is_some();
+    let kind = call.action.kind();
+    let fault = next_fault(change, kind);
     let key = call.key.clone();
     let refuse = |refusal: &Refusal| Decided::Answer(Answer::refused(refusal, &call.request, key.clone()), Way::Clear);
     let key_text = call.key.as_deref().unwrap_or("none");
     let way = match fault {
         Some(Fault::TimeoutBefore) => {
-            disarm(change, is_of_call);
+            disarm(change, kind);
             return Decided::Nothing(Way::Silent);
         }
         Some(Fault::LostBefore) => {
-            disarm(change, is_of_call);
+            disarm(change, kind);
             return Decided::Nothing(Way::Cut);
         }
         Some(Fault::Conflict) => {
-            disarm(change, is_of_call);
+            disarm(change, kind);
             return refuse(&Refusal::key_in_use(key_text));
         }
         Some(Fault::RateLimited) => {
-            disarm(change, is_of_call);
+            disarm(change, kind);
             return refuse(&Refusal::rate_limited());
         }
         Some(Fault::TimeoutAfter) => {
-            disarm(change, is_of_call);
+            disarm(change, kind);
             Way::Silent
         }
         Some(Fault::LostAfter) => {
-            disarm(change, is_of_call);
+            disarm(change, kind);
             Way::Cut
         }
         Some(Fault::Refused | Fault::Broken | Fault::BrokenAfter | Fault::Fail | Fault::Pending) | None => Way::Clear,
@@ -311,7 +281,7 @@ fn decide(change: &mut Change<'_>, call: Call<'_>, in_use: bool) -> Decided {
         return Decided::Answer(answer, way);
     }
     if matches!(fault, Some(Fault::Refused | Fault::Broken | Fault::BrokenAfter | Fault::Fail | Fault::Pending)) {
-        disarm(change, is_of_call);
+        disarm(change, kind);
     }
     Decided::Answer(perform(change, call, fault), way)
 }
@@ -320,19 +290,10 @@ fn decide(change: &mut Change<'_>, call: Call<'_>, in_use: bool) -> Decided {
 fn perform(change: &mut Change<'_>, call: Call<'_>, fault: Option<Fault>) -> Answer {
     let Call { action, mut form, request, key, fingerprint, public_url } = call;
     let mut expand = form.take("expand");
-    let refund_status = match fault {
-        Some(Fault::Fail) => RefundStatus::Failed,
-        Some(Fault::Pending) => RefundStatus::Pending,
-        _ => RefundStatus::Succeeded,
-    };
     let worked = match fault {
         Some(Fault::Refused) => Err(refused_by_switch()),
         Some(Fault::Broken) => Err(Refusal::broken()),
-        _ => match action {
-            Action::Checkout => checkout::create(change, form, public_url),
-            Action::Close(id) => checkout::expire(change, id, form),
-            Action::Refund => refunds::create(change, form, refund_status),
-        },
+        _ => action.work(change, form, fault, public_url),
     };
     let mut worked = worked.and_then(|value| listing::expanded(change.book, value, &mut expand));
     if fault == Some(Fault::BrokenAfter) {

@@ -99,6 +99,12 @@ pub(super) struct Intent {
     pub(super) currency: String,
     pub(super) status: IntentStatus,
     pub(super) canceled_at: Option<i64>,
+    /// Stripe's word for why it was cancelled.
+    #[serde(default)]
+    pub(super) cancellation_reason: Option<String>,
+    /// Asked for with `automatic_payment_methods[enabled]=true`.
+    #[serde(default)]
+    pub(super) automatic: bool,
     pub(super) method_types: Vec<String>,
     pub(super) data: IntentData,
     /// Oldest first; the last one is `latest_charge`.
@@ -305,12 +311,48 @@ pub(super) struct Switches {
 pub(super) enum ArmedFault {
     /// `POST /v1/checkout/sessions`.
     Checkouts(Fault),
-    /// `POST /v1/checkout/sessions/{id}/expire`.
+    /// `POST /v1/checkout/sessions/{id}/expire` and `POST /v1/payment_intents/{id}/cancel`.
     Closes(Fault),
+    /// `POST /v1/payment_intents`.
+    Intents(Fault),
     /// `POST /v1/refunds`.
     Refunds(Fault),
     /// Any `GET`.
     LookUps(Fault),
+}
+
+impl ArmedFault {
+    pub(super) const fn parts(self) -> (Kind, Fault) {
+        match self {
+            Self::Checkouts(fault) => (Kind::Checkouts, fault),
+            Self::Closes(fault) => (Kind::Closes, fault),
+            Self::Intents(fault) => (Kind::Intents, fault),
+            Self::Refunds(fault) => (Kind::Refunds, fault),
+            Self::LookUps(fault) => (Kind::LookUps, fault),
+        }
+    }
+}
+
+/// The kinds of calls, as faults and counts name them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Checkouts,
+    Closes,
+    Intents,
+    Refunds,
+    LookUps,
+}
+
+impl Kind {
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Checkouts => "checkouts",
+            Self::Closes => "closes",
+            Self::Intents => "intents",
+            Self::Refunds => "refunds",
+            Self::LookUps => "look_ups",
+        }
+    }
 }
 
 /// What goes wrong with a call.

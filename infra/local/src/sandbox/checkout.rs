@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 use super::amounts;
-use super::book::{Book, Charge, ChargeStatus, Intent, IntentData, IntentStatus, Line, Record, Session, SessionStatus};
+use super::book::{Book, Intent, IntentData, IntentStatus, Line, Record, Session, SessionStatus};
 use super::change::{Change, random_id};
 use super::form::Params;
-use super::objects;
 use super::refusal::Refusal;
+use super::{intents, objects};
 
 /// `expires_at` is from 30 minutes to 24 hours after creation (docs.stripe.com/api/checkout/sessions/create).
 const SHORTEST_S: i64 = 30 * 60;
@@ -82,7 +82,7 @@ fn asked(change: &mut Change<'_>, form: &mut Params, public_url: &str) -> Result
     let amount =
         lines.iter().try_fold(0_i64, |sum, line| sum.checked_add(line.unit_amount.checked_mul(line.quantity)?));
     let amount = amount.unwrap_or(i64::MAX);
-    amounts::chargeable(amount, &currency)?;
+    amounts::chargeable(amount, &currency, "The Checkout Session's total amount due")?;
     let now = change.now_s();
     let id = random_id("cs_test_a1", 56);
     Ok(Session {
@@ -130,7 +130,7 @@ fn expires_at(form: &mut Params, now: i64) -> Result<i64, Refusal> {
 }
 
 /// The ways to pay that the caller named, under either of Stripe's names for the list; else the card.
-fn method_types(form: &mut Params) -> Result<Vec<String>, Refusal> {
+pub(super) fn method_types(form: &mut Params) -> Result<Vec<String>, Refusal> {
     let mut types = Vec::new();
     for list in ["payment_method_types", "allowed_payment_method_types"] {
         let named = form.texts(list)?;
@@ -260,6 +260,7 @@ fn end(change: &mut Change<'_>, mut session: Session) {
     if let Some(mut intent) = tried.filter(|intent| intent.status == IntentStatus::RequiresPaymentMethod) {
         intent.status = IntentStatus::Canceled;
         intent.canceled_at = Some(change.now_s());
+        intent.cancellation_reason = Some("expired".to_owned());
         change.put(Record::Intent(intent.clone()));
         change.event("payment_intent.canceled", objects::intent(&intent));
     }
@@ -285,6 +286,8 @@ pub(super) enum Stage {
     /// It did not come.
     Failed,
     Expired,
+    /// An intent without a session was given up.
+    Canceled,
 }
 
 /// How far a session has come.
@@ -314,7 +317,7 @@ pub(super) fn play(change: &mut Change<'_>, session: Session, outcome: Outcome, 
         (Stage::Expired, Outcome::Paid) if late => pay(change, session, "checkout.session.completed"),
         (Stage::Failed, Outcome::Paid) if late => pay(change, session, "checkout.session.async_payment_succeeded"),
         (Stage::Processing, Outcome::Expired | Outcome::Pending)
-        | (Stage::Paid | Stage::Failed | Stage::Expired, _) => return false,
+        | (Stage::Paid | Stage::Failed | Stage::Expired | Stage::Canceled, _) => return false,
     }
     true
 }
@@ -339,29 +342,17 @@ fn new_intent(change: &mut Change<'_>, session: &Session) -> Intent {
         currency: session.currency.clone(),
         status: IntentStatus::RequiresPaymentMethod,
         canceled_at: None,
+        cancellation_reason: None,
+        automatic: false,
         method_types: session.method_types.clone(),
         data: session.intent_data.clone(),
         charges: Vec::new(),
     }
 }
 
-/// The latest charge gets this status if it was pending; otherwise a new one is made.
-fn charge(change: &Change<'_>, intent: &mut Intent, status: ChargeStatus) {
-    match intent.charges.last_mut().filter(|charge| charge.status == ChargeStatus::Pending) {
-        Some(pending) => pending.status = status,
-        None => intent.charges.push(Charge {
-            id: random_id("ch_3", 23),
-            created: change.now_s(),
-            status,
-            method: random_id("pm_1", 23),
-            transaction: random_id("txn_3", 23),
-        }),
-    }
-}
-
 fn pay(change: &mut Change<'_>, mut session: Session, last_event: &str) {
     let mut intent = intent(change, &session);
-    take(change, &mut intent);
+    intents::take(change, &mut intent);
     session.status = SessionStatus::Complete;
     session.paid = true;
     session.intent = Some(intent.id);
@@ -369,22 +360,9 @@ fn pay(change: &mut Change<'_>, mut session: Session, last_event: &str) {
     change.event(last_event, objects::session(&session));
 }
 
-/// The money is taken.
-fn take(change: &mut Change<'_>, intent: &mut Intent) {
-    charge(change, intent, ChargeStatus::Succeeded);
-    intent.status = IntentStatus::Succeeded;
-    change.put(Record::Intent(intent.clone()));
-    change.event("payment_intent.succeeded", objects::intent(intent));
-    if let Some(taken) = intent.charges.last() {
-        change.event("charge.succeeded", objects::charge(change.book, intent, taken));
-    }
-}
-
 fn decline(change: &mut Change<'_>, mut session: Session, last_event: Option<&str>) {
     let mut intent = intent(change, &session);
-    charge(change, &mut intent, ChargeStatus::Failed);
-    intent.status = IntentStatus::RequiresPaymentMethod;
-    change.put(Record::Intent(intent.clone()));
+    intents::fail(change, &mut intent);
     session.intent = Some(intent.id.clone());
     change.put(Record::Session(session.clone()));
     change.event("payment_intent.payment_failed", objects::intent(&intent));
@@ -396,9 +374,7 @@ fn decline(change: &mut Change<'_>, mut session: Session, last_event: Option<&st
 /// The page is done; the money is on its way.
 fn begin(change: &mut Change<'_>, mut session: Session) {
     let mut intent = intent(change, &session);
-    charge(change, &mut intent, ChargeStatus::Pending);
-    intent.status = IntentStatus::Processing;
-    change.put(Record::Intent(intent.clone()));
+    intents::begin(change, &mut intent);
     session.status = SessionStatus::Complete;
     session.intent = Some(intent.id.clone());
     change.put(Record::Session(session.clone()));
@@ -410,6 +386,6 @@ fn begin(change: &mut Change<'_>, mut session: Session) {
 pub(super) fn capture_again(change: &mut Change<'_>, session: &Session, amount: Option<i64>) -> String {
     let mut second = new_intent(change, session);
     second.amount = amount.unwrap_or(session.amount);
-    take(change, &mut second);
+    intents::take(change, &mut second);
     second.id
 }

@@ -238,6 +238,11 @@ impl Params {
         Ok(metadata)
     }
 
+    /// Whether a parameter is there and has not been read yet.
+    pub(super) fn has(&self, field: &str) -> bool {
+        self.fields.contains_key(field)
+    }
+
     /// Forgets a parameter that Stripe knows and that changes nothing here.
     pub(super) fn ignore(&mut self, field: &str) {
         self.fields.remove(field);

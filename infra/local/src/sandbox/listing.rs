@@ -14,11 +14,10 @@ pub(super) fn look_up(book: &Book, path: &[&str], mut query: Params) -> Option<R
         ["checkout", "sessions"] => sessions(book, &mut query),
         ["checkout", "sessions", id] => checkout::find(book, id).map(objects::session),
         ["checkout", "sessions", id, "line_items"] => checkout::find(book, id).map(objects::line_items),
-        ["payment_intents", id] => match book.intents.get(*id) {
-            // A page's script may ask with the secret instead of a key; here it is only a parameter.
-            Some(intent) => query.text("client_secret").map(|_| objects::intent(intent)),
-            None => Err(Refusal::missing("payment_intent", id, "intent")),
-        },
+        ["payment_intents"] => intents(book, &mut query),
+        // A page's script may ask with the secret instead of a key; here it is only a parameter.
+        ["payment_intents", id] => super::intents::find(book, id)
+            .and_then(|intent| query.text("client_secret").map(|_| objects::intent(intent))),
         ["charges", id] => {
             let found = book.charge(id).map(|(intent, charge)| objects::charge(book, intent, charge));
             found.ok_or_else(|| Refusal::missing("charge", id, "id"))
@@ -73,6 +72,16 @@ fn sessions(book: &Book, query: &mut Params) -> Result<Value, Refusal> {
         show: Box::new(|| objects::session(session)),
     });
     page("/v1/checkout/sessions", entries.collect(), query)
+}
+
+fn intents(book: &Book, query: &mut Params) -> Result<Value, Refusal> {
+    let entries = book.intents.values().map(|intent| Entry {
+        id: &intent.id,
+        number: intent.number,
+        created: intent.created,
+        show: Box::new(|| objects::intent(intent)),
+    });
+    page("/v1/payment_intents", entries.collect(), query)
 }
 
 fn refunds(book: &Book, query: &mut Params) -> Result<Value, Refusal> {

@@ -2,7 +2,7 @@
 //! needs a special case for it.
 //!
 //! - `/sandbox/stripe/v1/…` is the API (`STRIPE_API_BASE` is `http://127.0.0.1:{port}/sandbox/stripe`), with idempotency keys.
-//! - `/sandbox/stripe/pay/{session}` is the hosted page, for a browser and for programs.
+//! - `/sandbox/stripe/pay/{session or intent}` is the page on which a buyer pays, for a browser and for programs.
 //! - Events go to the webhook endpoint, signed, and again until they are taken, for three days.
 //! - `/_local/sandbox/stripe` looks into it and throws its switches: faults, chargebacks, refunds by hand, forged events.
 //!
@@ -12,9 +12,11 @@
 mod amounts;
 mod api;
 mod book;
+mod calls;
 mod change;
 mod checkout;
 mod form;
+mod intents;
 mod journal;
 mod listing;
 mod objects;
@@ -166,13 +168,14 @@ impl Sandbox {
         let switches = "/_local/sandbox/stripe";
         Router::new()
             .route("/sandbox/stripe/v1/{*path}", any(api::call))
-            .route("/sandbox/stripe/pay/{session}", get(page::show).post(page::submit))
+            .route("/sandbox/stripe/pay/{id}", get(page::show).post(page::submit))
             .route(switches, get(switches::state).post(switches::set))
             .route(&format!("{switches}/payment_intents/{{id}}/chargeback"), post(switches::chargeback))
             .route(&format!("{switches}/payment_intents/{{id}}/refund"), post(switches::refund_by_hand))
             .route(&format!("{switches}/disputes/{{id}}"), post(switches::rule))
             .route(&format!("{switches}/refunds/{{id}}"), post(switches::turn_refund))
             .route(&format!("{switches}/sessions/{{id}}/second_capture"), post(switches::second_capture))
+            .route(&format!("{switches}/payment_intents/{{id}}/second_capture"), post(switches::second_capture))
             .route(&format!("{switches}/events"), post(switches::send_raw))
             .route(&format!("{switches}/events/{{id}}/resend"), post(switches::resend))
             .layer(DefaultBodyLimit::max(LARGEST_BODY))

@@ -159,7 +159,8 @@ pub(super) fn intent(intent: &Intent) -> Value {
         "amount_details": {"tip": {}},
         "amount_received": received,
         "canceled_at": intent.canceled_at,
-        "cancellation_reason": intent.canceled_at.map(|_| "expired"),
+        "automatic_payment_methods": intent.automatic.then(|| json!({"allow_redirects": "always", "enabled": true})),
+        "cancellation_reason": intent.cancellation_reason,
         "capture_method": "automatic_async",
         "client_secret": intent.secret,
         "confirmation_method": "automatic",
@@ -183,7 +184,6 @@ pub(super) fn intent(intent: &Intent) -> Value {
         &[
             "application",
             "application_fee_amount",
-            "automatic_payment_methods",
             "customer",
             "customer_account",
             "excluded_payment_method_types",

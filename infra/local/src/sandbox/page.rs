@@ -1,4 +1,7 @@
-//! The hosted payment page: what the session's `url` opens in a browser, and what programs post to it.
+//! The payment page: what a session's `url` opens in a browser, and what programs post to it.
+//!
+//! An intent without a session has one as well, in place of the merchant's own page: `/sandbox/stripe/pay/{intent}`, by its id
+//! (`pi_…`) or by its client secret, which is what the merchant's page gets to know.
 //!
 //! A JSON body plays the buyer and is answered with JSON. The page's own form does the same and is answered with a redirect,
 //! so it works without a script.
@@ -10,13 +13,13 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::book::{Session, WebhookSwitches};
-use super::change::{Cause, random_id};
-use super::checkout::{self, Outcome};
+use super::book::{Book, Intent, Session, SessionStatus, WebhookSwitches};
+use super::change::{Cause, Change, random_id};
+use super::checkout::{self, Outcome, Stage};
 use super::form::Params;
 use super::journal::JournalError;
 use super::refusal::Refusal;
-use super::{Sandbox, form, page_html};
+use super::{Sandbox, form, intents, page_html};
 
 /// Bounds of what one click may ask for.
 pub(super) const MOST_DUPLICATES: u32 = 100;
@@ -35,6 +38,80 @@ struct Play {
     shuffle: bool,
     #[serde(default)]
     late: bool,
+}
+
+/// What a page is about.
+pub(super) enum Payable {
+    Session(Session),
+    /// Without a session.
+    Intent(Intent),
+}
+
+impl Payable {
+    /// By a session's id, an intent's id or its client secret. The intent of a session is paid on the session's page.
+    fn find(book: &Book, id: &str) -> Option<Self> {
+        if !id.starts_with("pi_") {
+            return book.sessions.get(id).cloned().map(Self::Session);
+        }
+        let intent = id.split("_secret_").next().and_then(|own| book.intents.get(own));
+        let sound = |intent: &&Intent| intent.session.is_none() && (id == intent.id || id == intent.secret);
+        intent.filter(sound).cloned().map(Self::Intent)
+    }
+
+    fn stage(&self, book: &Book) -> Stage {
+        match self {
+            Self::Session(session) => checkout::stage(book, session),
+            Self::Intent(intent) => intents::stage(intent),
+        }
+    }
+
+    /// Plays the buyer. False when it is past that.
+    fn play(&self, change: &mut Change<'_>, play: &Play) -> bool {
+        match self {
+            Self::Session(session) => checkout::play(change, session.clone(), play.outcome, play.late),
+            Self::Intent(intent) => intents::play(change, intent.clone(), play.outcome, play.late),
+        }
+    }
+
+    /// Where a browser goes next; `page` is where it is.
+    fn next(&self, outcome: Outcome, page: String) -> String {
+        match (self, outcome) {
+            (Self::Session(session), Outcome::Paid | Outcome::Pending) => {
+                session.success_url.replace("{CHECKOUT_SESSION_ID}", &session.id)
+            }
+            // As at Stripe: the buyer may try another card.
+            (Self::Session(session), Outcome::Declined) if session.status == SessionStatus::Open => {
+                format!("{page}?declined")
+            }
+            (Self::Session(session), Outcome::Declined | Outcome::Expired) => {
+                session.cancel_url.clone().unwrap_or(page)
+            }
+            (Self::Intent(_), Outcome::Declined) => format!("{page}?declined"),
+            (Self::Intent(_), Outcome::Paid | Outcome::Pending | Outcome::Expired) => page,
+        }
+    }
+
+    /// What programs are told.
+    fn summary(&self) -> Value {
+        match self {
+            Self::Session(session) => json!({
+                "session": session.id,
+                "status": session.status.word(),
+                "payment_status": if session.paid { "paid" } else { "unpaid" },
+                "payment_intent": session.intent,
+                "amount": session.amount,
+                "currency": session.currency,
+            }),
+            Self::Intent(intent) => json!({
+                "session": null,
+                "status": intent.status.word(),
+                "payment_status": if intent.paid_charge().is_some() { "paid" } else { "unpaid" },
+                "payment_intent": intent.id,
+                "amount": intent.amount,
+                "currency": intent.currency,
+            }),
+        }
+    }
 }
 
 /// A local call that was refused, as a problem document (RFC 9457).
@@ -89,20 +166,21 @@ pub(super) async fn show(
     RawQuery(query): RawQuery,
 ) -> Response {
     let found = sandbox.change(Cause::default(), None, |change| {
-        let session = change.book.sessions.get(&id)?;
-        Some((session.clone(), checkout::stage(change.book, session)))
+        let payable = Payable::find(change.book, &id)?;
+        let stage = payable.stage(change.book);
+        Some((payable, stage))
     });
     match found {
-        Ok(Some((session, stage))) => {
+        Ok(Some((payable, stage))) => {
             let declined = query.as_deref() == Some("declined");
-            html(StatusCode::OK, page_html::session(&session, stage, declined, sandbox.shared.clock.now()))
+            html(StatusCode::OK, page_html::payment(&payable, stage, declined, sandbox.shared.clock.now()))
         }
-        Ok(None) => html(StatusCode::NOT_FOUND, page_html::notice("There is no such checkout session.")),
+        Ok(None) => html(StatusCode::NOT_FOUND, page_html::notice("There is nothing to pay under this address.")),
         Err(error) => LocalRefusal::from(error).into_response(),
     }
 }
 
-fn html(status: StatusCode, text: String) -> Response {
+pub(super) fn html(status: StatusCode, text: String) -> Response {
     let mut response = with_type(status, text, "text/html; charset=utf-8");
     // The page carries its own style and nothing else. `form-action` is left open: browsers apply it to redirects as well,
     // and the buyer goes back to the shop by one.
@@ -136,17 +214,15 @@ fn submitted_by_page(sandbox: &Sandbox, id: &str, body: &[u8]) -> Response {
     let read = form::parse(body).and_then(read_form);
     let played = read.map_err(|refusal| LocalRefusal::invalid(refusal.message));
     let played = played.and_then(|play| Ok((play_buyer(sandbox, id, &play)?.0, play)));
-    let (session, play) = match played {
+    let (payable, play) = match played {
         Ok(played) => played,
         Err(refusal) => return html(refusal.status, page_html::notice(&refusal.detail)),
     };
-    let page = format!("/sandbox/stripe/pay/{id}");
-    let to = match play.outcome {
-        Outcome::Paid | Outcome::Pending => session.success_url.replace("{CHECKOUT_SESSION_ID}", id),
-        // As at Stripe: the buyer may try another card.
-        Outcome::Declined if session.status == super::book::SessionStatus::Open => format!("{page}?declined"),
-        Outcome::Declined | Outcome::Expired => session.cancel_url.unwrap_or(page),
-    };
+    see_other(payable.next(play.outcome, format!("/sandbox/stripe/pay/{id}")))
+}
+
+/// Sends a browser on.
+pub(super) fn see_other(to: String) -> Response {
     let mut response = StatusCode::SEE_OTHER.into_response();
     if let Ok(to) = HeaderValue::try_from(to) {
         response.headers_mut().insert(header::LOCATION, to);
@@ -177,8 +253,8 @@ fn read_form(form: Params) -> Result<Play, Refusal> {
     Ok(Play { outcome, duplicates, delay_ms, shuffle, late })
 }
 
-/// Does it, durably with its webhooks, and answers the session and a summary.
-fn play_buyer(sandbox: &Sandbox, id: &str, play: &Play) -> Result<(Session, Value), LocalRefusal> {
+/// Does it, durably with its webhooks, and answers what was paid and a summary.
+fn play_buyer(sandbox: &Sandbox, id: &str, play: &Play) -> Result<(Payable, Value), LocalRefusal> {
     if play.late && play.outcome != Outcome::Paid {
         return Err(LocalRefusal::invalid("late goes with the outcome paid."));
     }
@@ -187,25 +263,23 @@ fn play_buyer(sandbox: &Sandbox, id: &str, play: &Play) -> Result<(Session, Valu
     let drop = sandbox.desk().book.switches.webhooks.drop.clone();
     let travel = WebhookSwitches { duplicates: play.duplicates, delay_ms: play.delay_ms, shuffle: play.shuffle, drop };
     sandbox.change(cause, Some(travel), |change| {
-        let session = change.book.sessions.get(id).cloned().ok_or_else(|| LocalRefusal::missing("session"))?;
-        if !checkout::play(change, session, play.outcome, play.late) {
-            let stage = change.book.sessions.get(id).map(|session| checkout::stage(change.book, session));
-            let detail = format!("The session is past that: it is {}.", stage.map_or("gone", page_html::stage_word));
-            return Err(LocalRefusal::conflict("session_final", detail));
+        let missing = || LocalRefusal::missing("session or payment intent to pay");
+        let payable = Payable::find(change.book, id).ok_or_else(missing)?;
+        let stage = payable.stage(change.book);
+        if !payable.play(change, play) {
+            let detail = format!("The payment is past that: it is {}.", page_html::stage_word(stage));
+            let code = match payable {
+                Payable::Session(_) => "session_final",
+                Payable::Intent(_) => "payment_intent_final",
+            };
+            return Err(LocalRefusal::conflict(code, detail));
         }
-        let session = change.book.sessions.get(id).cloned().ok_or_else(|| LocalRefusal::missing("session"))?;
+        let payable = Payable::find(change.book, id).ok_or_else(missing)?;
         let events: Vec<Value> = change.events().iter().map(|(id, kind)| json!({"id": id, "type": kind})).collect();
-        let summary = json!({
-            "session": session.id,
-            "status": session.status.word(),
-            "payment_status": if session.paid { "paid" } else { "unpaid" },
-            "payment_intent": session.intent,
-            "amount": session.amount,
-            "currency": session.currency,
-            "events": events,
-            "copies_of_each": play.duplicates.saturating_add(1),
-        });
-        Ok((session, summary))
+        let mut summary = payable.summary();
+        summary["events"] = json!(events);
+        summary["copies_of_each"] = json!(play.duplicates.saturating_add(1));
+        Ok((payable, summary))
     })?
 }
 

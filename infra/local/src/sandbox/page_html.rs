@@ -1,10 +1,11 @@
-//! How the hosted payment page looks.
+//! How the payment page looks.
 
 use escrow_domain::time::Timestamp;
 
 use super::amounts;
-use super::book::{Line, Session};
+use super::book::Line;
 use super::checkout::Stage;
+use super::page::Payable;
 
 /// One page in its frame.
 const FRAME: &str = r##"<!doctype html>
@@ -97,7 +98,7 @@ fn fill(template: &str, values: &[(&str, &str)]) -> String {
 }
 
 /// Text that stands in the page as itself, whatever the shop has written into it.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {
@@ -120,6 +121,7 @@ pub(super) const fn stage_word(stage: Stage) -> &'static str {
         Stage::Paid => "paid",
         Stage::Failed => "closed, and its payment has failed",
         Stage::Expired => "expired",
+        Stage::Canceled => "cancelled",
     }
 }
 
@@ -129,34 +131,72 @@ pub(super) fn notice(text: &str) -> String {
         "<main class=\"one\"><section class=\"card\"><h2>Nothing to pay here</h2><p>{}</p></section></main>",
         escaped(text)
     );
-    fill(FRAME, &[("title", "Sandbox checkout"), ("body", &body)])
+    framed("Sandbox checkout", &body)
 }
 
-/// The page of a session; `declined` says that the last card was.
-pub(super) fn session(session: &Session, stage: Stage, declined: bool, now: Timestamp) -> String {
-    let amount = amounts::shown(session.amount, &session.currency);
-    let body = format!("<main>{}{}</main>", summary(session, &amount), desk(session, stage, declined, &amount, now));
-    fill(FRAME, &[("title", &format!("Pay {amount}")), ("body", &body)])
+/// What the page says about a payment, whatever kind it is of.
+struct Sheet<'p> {
+    id: &'p str,
+    amount: String,
+    lines: String,
+    back: Option<&'p str>,
+    facts: Vec<(&'static str, String)>,
 }
 
-fn summary(session: &Session, amount: &str) -> String {
-    let lines: String = session.lines.iter().map(|item| line(item, &session.currency)).collect();
-    let back = session.cancel_url.as_ref().map_or_else(String::new, |url| {
+impl<'p> Sheet<'p> {
+    fn of(payable: &'p Payable) -> Self {
+        match payable {
+            Payable::Session(session) => {
+                let reference = session.client_reference_id.iter().map(|text| ("Reference", escaped(text)));
+                Sheet {
+                    id: &session.id,
+                    amount: amounts::shown(session.amount, &session.currency),
+                    lines: session.lines.iter().map(|item| line(item, &session.currency)).collect(),
+                    back: session.cancel_url.as_deref(),
+                    facts: reference.chain([("Open until", minute(session.expires_at))]).collect(),
+                }
+            }
+            Payable::Intent(intent) => {
+                let amount = amounts::shown(intent.amount, &intent.currency);
+                let words = intent.data.description.as_deref().unwrap_or("A payment on the shop's own page");
+                Sheet {
+                    id: &intent.id,
+                    lines: format!("<li><span>{}</span><b>{amount}</b></li>", escaped(words)),
+                    amount,
+                    back: None,
+                    facts: vec![("Payment intent", escaped(&intent.id))],
+                }
+            }
+        }
+    }
+}
+
+/// The page of a payment; `declined` says that the last card was.
+pub(super) fn payment(payable: &Payable, stage: Stage, declined: bool, now: Timestamp) -> String {
+    let sheet = Sheet::of(payable);
+    let body = format!("<main>{}{}</main>", summary(&sheet), desk(&sheet, stage, declined, now));
+    framed(&format!("Pay {}", sheet.amount), &body)
+}
+
+/// One page: its title, and what stands in it, which is markup.
+pub(super) fn framed(title: &str, body: &str) -> String {
+    fill(FRAME, &[("title", title), ("body", body)])
+}
+
+fn summary(sheet: &Sheet<'_>) -> String {
+    let back = sheet.back.map_or_else(String::new, |url| {
         format!("<a class=\"back\" href=\"{}\" rel=\"noreferrer\">&larr; Back to the shop</a>", escaped(url))
     });
-    let mut facts = String::new();
-    if let Some(reference) = &session.client_reference_id {
-        facts.push_str(&format!("<dt>Reference</dt><dd>{}</dd>", escaped(reference)));
-    }
-    facts.push_str(&format!("<dt>Open until</dt><dd>{}</dd>", minute(session.expires_at)));
+    let facts: String = sheet.facts.iter().map(|(name, text)| format!("<dt>{name}</dt><dd>{text}</dd>")).collect();
     format!(
-        "<section class=\"card\">{back}<h1>To pay</h1><div class=\"amount\">{amount}</div><ul class=\"lines\">{lines}</ul>\
-         <dl>{facts}</dl></section>"
+        "<section class=\"card\">{back}<h1>To pay</h1><div class=\"amount\">{}</div><ul class=\"lines\">{}</ul>\
+         <dl>{facts}</dl></section>",
+        sheet.amount, sheet.lines
     )
 }
 
 /// `2026-11-21 02:30 UTC`
-fn minute(seconds: i64) -> String {
+pub(super) fn minute(seconds: i64) -> String {
     let text = Timestamp::from_seconds(seconds).to_string();
     text.get(..16).map_or(text.clone(), |minute| format!("{} UTC", minute.replace('T', " ")))
 }
@@ -169,7 +209,8 @@ fn line(line: &Line, currency: &str) -> String {
     format!("<li><span>{}{many}{details}</span><b>{total}</b></li>", escaped(&line.name))
 }
 
-fn desk(session: &Session, stage: Stage, declined: bool, amount: &str, now: Timestamp) -> String {
+fn desk(sheet: &Sheet<'_>, stage: Stage, declined: bool, now: Timestamp) -> String {
+    let amount = sheet.amount.as_str();
     let (heading, note, buttons) = match stage {
         Stage::Open => {
             let note = if declined {
@@ -198,7 +239,7 @@ fn desk(session: &Session, stage: Stage, declined: bool, amount: &str, now: Time
         Stage::Paid => {
             ("Paid", "<div class=\"note good\">This checkout has been paid.</div>".to_owned(), String::new())
         }
-        Stage::Failed | Stage::Expired => {
+        Stage::Failed | Stage::Expired | Stage::Canceled => {
             let note = format!("<div class=\"note bad\">This checkout is {}.</div>", stage_word(stage));
             ("Too late", note, pay_button(amount))
         }
@@ -207,13 +248,15 @@ fn desk(session: &Session, stage: Stage, declined: bool, amount: &str, now: Time
         Stage::Paid => String::new(),
         Stage::Open | Stage::Processing => fill(SWITCHES, &[("late", "")]),
         // Here the button does nothing without it, so it stands ticked where it can be seen.
-        Stage::Failed | Stage::Expired => fill(SWITCHES, &[("late", LATE)]).replace("<details>", "<details open>"),
+        Stage::Failed | Stage::Expired | Stage::Canceled => {
+            fill(SWITCHES, &[("late", LATE)]).replace("<details>", "<details open>")
+        }
     };
     let time = minute(now.as_seconds());
     format!(
         "<section class=\"card\"><h2>{heading}</h2><p>Choose what happens; the webhooks follow. It is {time}.</p>{note}\
          <form method=\"post\" action=\"/sandbox/stripe/pay/{}\" autocomplete=\"off\">{buttons}{switches}</form></section>",
-        escaped(&session.id)
+        escaped(sheet.id)
     )
 }
 

@@ -8,12 +8,12 @@
 //! | `POST …/disputes/{id}` `{status: "under_review" \| "won" \| "lost"}` | the chargeback goes on, or ends |
 //! | `POST …/payment_intents/{id}/refund` `{amount?, status?}` | somebody refunds in the gateway's dashboard |
 //! | `POST …/refunds/{id}` `{status: "succeeded" \| "failed" \| "canceled"}` | a refund ends, or fails after all |
-//! | `POST …/sessions/{id}/second_capture` `{amount?}` | the same buyer's money is taken once more |
+//! | `POST …/sessions/{id}/second_capture` `{amount?}`, `POST …/payment_intents/{id}/second_capture` `{amount?}` | the same buyer's money is taken once more |
 //! | `POST …/events` `{body \| type + object, account?, signature?, times?}` | posts any event now, signed or forged |
 //! | `POST …/events/{id}/resend` `{times?}` | sends an event again, as the dashboard's button does |
 //!
 //! `next` is a list like `[{"refunds": "timeout_after"}]`, in the order in which the faults strike; the calls are `checkouts`,
-//! `closes`, `refunds` and `look_ups`, the faults those of [`super::book::Fault`]. Setting it replaces what was armed.
+//! `closes` (of sessions and of intents), `intents`, `refunds` and `look_ups`, the faults those of [`super::book::Fault`]. Setting it replaces what was armed.
 //! `webhooks` is `{duplicates, delay_ms, shuffle, drop: [type | "*"]}` for events that no page has caused; `drop` is for all.
 
 use axum::body::Bytes;
@@ -24,23 +24,23 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::book::{ArmedFault, Book, DeliveryState, DisputeStatus, Fault, Record, RefundStatus, WebhookSwitches};
+use super::book::{ArmedFault, Book, DeliveryState, DisputeStatus, Fault, Kind, Record, RefundStatus, WebhookSwitches};
 use super::change::{Cause, Change, random_id};
 use super::objects::API_VERSION;
 use super::page::{LocalRefusal, check_travel, with_type};
-use super::{Sandbox, amounts, checkout, objects, refunds, webhooks};
+use super::{Sandbox, amounts, checkout, intents, objects, refunds, webhooks};
 
 type Answered = Result<Value, LocalRefusal>;
 
 /// What the state says about itself, for whoever looks at it without this source.
 const USAGE: &[&str] = &[
-    "POST /_local/sandbox/stripe {next: [{checkouts|closes|refunds|look_ups: timeout_before|timeout_after|lost_before|lost_after|400|409|429|500|500_after}]}; refunds also: fail, pending",
+    "POST /_local/sandbox/stripe {next: [{checkouts|closes|intents|refunds|look_ups: timeout_before|timeout_after|lost_before|lost_after|400|409|429|500|500_after}]}; refunds also: fail, pending",
     "POST /_local/sandbox/stripe {webhooks: {duplicates, delay_ms, shuffle, drop: [type|*]}}",
     "POST /_local/sandbox/stripe/payment_intents/{id}/chargeback {amount?, reason?}",
     "POST /_local/sandbox/stripe/payment_intents/{id}/refund {amount?, status?}",
     "POST /_local/sandbox/stripe/disputes/{id} {status: under_review|won|lost}",
     "POST /_local/sandbox/stripe/refunds/{id} {status: succeeded|failed|canceled}",
-    "POST /_local/sandbox/stripe/sessions/{id}/second_capture {amount?}",
+    "POST /_local/sandbox/stripe/sessions/{id}/second_capture {amount?}; also payment_intents/{id}/second_capture",
     "POST /_local/sandbox/stripe/events {body | type + object, id?, account?, livemode?, api_version?, signature: genuine|forged|stale|of_another_body|missing, times?}",
     "POST /_local/sandbox/stripe/events/{id}/resend {times?}",
 ];
@@ -185,12 +185,8 @@ pub(super) async fn set(State(sandbox): State<Sandbox>, headers: HeaderMap, body
 }
 
 const fn makes_sense(armed: ArmedFault) -> bool {
-    match armed {
-        ArmedFault::Refunds(_) => true,
-        ArmedFault::Checkouts(fault) | ArmedFault::Closes(fault) | ArmedFault::LookUps(fault) => {
-            !matches!(fault, Fault::Fail | Fault::Pending)
-        }
-    }
+    let (kind, fault) = armed.parts();
+    matches!(kind, Kind::Refunds) || !matches!(fault, Fault::Fail | Fault::Pending)
 }
 
 #[derive(Deserialize)]
@@ -331,7 +327,7 @@ struct SecondCapture {
     amount: Option<i64>,
 }
 
-/// `POST …/sessions/{id}/second_capture`
+/// `POST …/sessions/{id}/second_capture`, `POST …/payment_intents/{id}/second_capture`
 pub(super) async fn second_capture(
     State(sandbox): State<Sandbox>,
     Path(id): Path<String>,
@@ -340,11 +336,14 @@ pub(super) async fn second_capture(
 ) -> Response {
     let done = read::<SecondCapture>(&headers, &body).and_then(|asked| {
         by_hand(&sandbox, |change| {
-            let session = change.book.sessions.get(&id).cloned().ok_or_else(|| LocalRefusal::missing("session"))?;
             if asked.amount.is_some_and(|amount| !(1..=amounts::LARGEST).contains(&amount)) {
                 return Err(LocalRefusal::invalid("amount is out of what a payment can be."));
             }
-            let intent = checkout::capture_again(change, &session, asked.amount);
+            let intent = match (change.book.sessions.get(&id).cloned(), change.book.intents.get(&id).cloned()) {
+                (Some(session), _) => checkout::capture_again(change, &session, asked.amount),
+                (None, Some(intent)) => intents::capture_again(change, &intent, asked.amount),
+                (None, None) => return Err(LocalRefusal::missing("session or payment intent")),
+            };
             change.book.intents.get(&intent).map(objects::intent).ok_or_else(|| LocalRefusal::missing("payment intent"))
         })
     });

@@ -2,6 +2,7 @@
 
 mod faults;
 mod gateway;
+mod intents;
 mod keeping;
 mod page;
 mod requests;
