@@ -29,11 +29,11 @@ pub struct Scopes {
 
 /// One command, as a person may or may not give it now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Action {
+pub struct Action<T = Transition, R = Refusal> {
     /// Which.
-    pub transition: Transition,
+    pub transition: T,
     /// Why not; `None` if it is allowed.
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<R>,
 }
 
 impl Escrow {

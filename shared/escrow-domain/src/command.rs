@@ -7,12 +7,12 @@ use crate::money::{Minor, Money};
 use crate::payment::{CheckoutRequest, Method, Mode, Source};
 use crate::time::Timestamp;
 
-/// One attempt at a change: what, by whom, under which operation.
+/// One attempt at a change: what, by whom, under which operation. Of an escrow, or of another aggregate with commands of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
+pub struct Attempt<C = Command> {
     /// What is asked.
-    pub command: Command,
-    /// Who asks. A person's role is checked against the loaded escrow, never only before.
+    pub command: C,
+    /// Who asks. A person's role is checked against the loaded aggregate, never only before.
     pub actor: Actor,
     /// Its fingerprint: the same again is answered, not done.
     pub operation: Operation,

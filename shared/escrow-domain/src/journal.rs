@@ -143,13 +143,13 @@ pub enum Part {
     Chargeback(u16),
 }
 
-/// One thing that happened.
+/// One thing that happened: to an escrow, or to another aggregate with transitions of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct Entry<T = Transition> {
     /// When.
     pub at: Timestamp,
     /// What.
-    pub transition: Transition,
+    pub transition: T,
     /// By whom.
     pub actor: Actor,
     /// To which part.
@@ -169,7 +169,7 @@ pub struct Entry {
 #[error("the postings of an entry do not sum to zero")]
 pub struct Unbalanced;
 
-impl Entry {
+impl<T> Entry<T> {
     /// The postings per currency sum to zero.
     ///
     /// # Errors
@@ -186,7 +186,10 @@ impl Entry {
     }
 
     /// The bytes that the chain hashes: every field behind its length or tag, so that no two entries share them.
-    fn canonical(&self, operation: &Operation) -> Vec<u8> {
+    fn canonical(&self, operation: &Operation) -> Vec<u8>
+    where
+        T: fmt::Display,
+    {
         let mut bytes = Vec::with_capacity(256);
         let mut put = |part: &[u8]| {
             bytes.extend_from_slice(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
@@ -195,7 +198,7 @@ impl Entry {
         put(&operation.name);
         put(&operation.content);
         put(&self.at.as_millis().to_be_bytes());
-        put(self.transition.as_str().as_bytes());
+        put(self.transition.to_string().as_bytes());
         put(self.actor.role.as_str().as_bytes());
         put(self.actor.sub.as_ref().map_or("", UserId::as_str).as_bytes());
         put(match self.part {
@@ -230,8 +233,8 @@ impl Entry {
 ///
 /// The fingerprints of **every** operation stay for ever: they answer whether something has happened. Of the chain only the head
 /// is kept; the rest is recomputed.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Journal {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Journal<T = Transition> {
     /// The hash of the newest entry, which holds the hash of the one before.
     pub head: [u8; 32],
     /// How many entries, from the oldest, have moved into pages of their own.
@@ -240,7 +243,7 @@ pub struct Journal {
     /// under way, in signed minor units. Empty while nothing has moved into pages.
     pub carried: Vec<Posting>,
     /// The entries since then, oldest first.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<Entry<T>>,
     /// One for every entry ever, oldest first.
     pub operations: Vec<Operation>,
 }
@@ -269,7 +272,13 @@ pub enum Seen {
     Otherwise,
 }
 
-impl Journal {
+impl<T> Default for Journal<T> {
+    fn default() -> Self {
+        Self { head: [0; 32], paged: 0, carried: Vec::new(), entries: Vec::new(), operations: Vec::new() }
+    }
+}
+
+impl<T: fmt::Display> Journal<T> {
     /// Whether this operation is in the journal.
     #[must_use]
     pub fn seen(&self, operation: &Operation) -> Seen {
@@ -286,7 +295,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`Unbalanced`] if the entry's postings do not sum to zero: nothing is added.
-    pub fn append(&mut self, operation: Operation, entry: Entry) -> Result<(), Unbalanced> {
+    pub fn append(&mut self, operation: Operation, entry: Entry<T>) -> Result<(), Unbalanced> {
         entry.check_balanced()?;
         self.head = link(&self.head, &operation, &entry);
         self.operations.push(operation);
@@ -309,7 +318,7 @@ impl Journal {
 
 /// The head of the chain after this entry.
 #[must_use]
-pub fn link(before: &[u8; 32], operation: &Operation, entry: &Entry) -> [u8; 32] {
+pub fn link<T: fmt::Display>(before: &[u8; 32], operation: &Operation, entry: &Entry<T>) -> [u8; 32] {
     let mut hasher = Sha256::new();
     hasher.update(before);
     hasher.update(entry.canonical(operation));

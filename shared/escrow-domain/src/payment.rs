@@ -4,6 +4,7 @@ use crate::id::GatewayName;
 use crate::money::{Minor, Money};
 use crate::policy::words;
 use crate::time::Timestamp;
+use std::fmt;
 
 /// Where the money of a payment comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -159,7 +160,7 @@ impl Payment {
 
     /// The key under which the gateway knows the request that opens it: `{payment}-{attempt}`, and for the first only `{payment}`.
     #[must_use]
-    pub fn key(&self, payment: crate::id::PaymentId) -> String {
+    pub fn key(&self, payment: impl fmt::Display) -> String {
         if self.attempt == 0 { payment.to_string() } else { format!("{payment}-{}", self.attempt) }
     }
 }

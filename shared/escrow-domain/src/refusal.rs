@@ -188,10 +188,10 @@ pub struct Broken(pub &'static str);
 
 /// Why there is no change.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Undecided {
+pub enum Undecided<R = Refusal> {
     /// The rules say no.
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(R),
     /// A gateway's fact does not fit what is stored.
     #[error(transparent)]
     Misfit(#[from] Misfit),
@@ -200,13 +200,19 @@ pub enum Undecided {
     Broken(#[from] Broken),
 }
 
-impl From<crate::money::OutOfBounds> for Undecided {
+impl From<Refusal> for Undecided {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl<R> From<crate::money::OutOfBounds> for Undecided<R> {
     fn from(_: crate::money::OutOfBounds) -> Self {
         Self::Broken(Broken("an amount left its bounds"))
     }
 }
 
-impl From<crate::journal::Unbalanced> for Undecided {
+impl<R> From<crate::journal::Unbalanced> for Undecided<R> {
     fn from(_: crate::journal::Unbalanced) -> Self {
         Self::Broken(Broken("an entry's postings do not sum to zero"))
     }

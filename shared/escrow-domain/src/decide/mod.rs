@@ -32,9 +32,9 @@ use draft::Draft;
 
 /// What an attempt comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Outcome<C = Change> {
     /// This must be committed, all of it or nothing.
-    Changed(Box<Change>),
+    Changed(Box<C>),
     /// It has happened before, or nothing is due: there is nothing to write.
     AlreadyDone,
 }
