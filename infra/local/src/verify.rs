@@ -1,6 +1,9 @@
 //! `GET /_local/verify`: replays every journal and compares it with its state, every wallet with its statement, every line
 //! with the posting behind it. It runs while no function is at work, so what it reads belongs together.
 
+// The lead is moving these checks into `functions/reconcile/src/books.rs` (local verify, `holdfast verify` and the daily function share
+// them): please do not extend them here.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use escrow_domain::escrow::Escrow;
