@@ -1,8 +1,8 @@
-//! What is to be done at gateways, and how a worker does it once: claim, send, store the answer. Claims are commits like any other,
-//! but no journal entries.
+//! What an escrow has to do at gateways, and how a worker does it once: claim, send, store the answer. Claims are commits like any
+//! other, but no journal entries. The protocol itself is [`crate::effect`]'s; here it is committed on the escrow.
 
 use crate::decide::{Change, Moment, Outcome};
-use crate::effect::{Claim, Effect, Progress, Task};
+use crate::effect::{Believed, Claim, Effect, Progress, Task, Way, next_look_up};
 use crate::escrow::{Escrow, Review, ReviewCause};
 use crate::id::{Operation, RefundId};
 use crate::journal::{Actor, Entry, Part};
@@ -11,16 +11,10 @@ use crate::payment::{PaymentStatus, RefundStatus};
 use crate::policy::REFUND_REVIEW_AFTER;
 use crate::refusal::{Broken, Undecided};
 use crate::stop;
-use crate::time::{Period, Timestamp};
+use crate::time::Timestamp;
 
-/// A claim lasts this long. It outlives the function's time-out with the request's own deadline of 30 seconds.
-pub const LEASE: Period = Period::minutes(1);
-/// After the last lease, this long must pass before the gateway's "I know of no such thing" is believed.
-pub const QUIET: Period = Period::minutes(15);
-/// No interval between two tries is longer.
-const LONGEST_BACK_OFF: Period = Period::hours(1);
-/// The token of a claim that its worker has given up: no worker's own, since theirs are random.
-const NOBODY: [u8; 16] = [0; 16];
+pub use crate::effect::{KeyLife, LEASE, Plan, QUIET};
+
 /// A page that could not be closed is tried so often; after that a payment of it is simply absorbed.
 const MOST_CLOSING_TRIES: u8 = 40;
 
@@ -32,22 +26,6 @@ pub enum Work {
     /// A refund whose end is looked up, by number.
     LookUpRefund(u16),
 }
-
-/// What a worker does with an effect that is due.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Plan {
-    /// Nothing before this moment.
-    Wait(Timestamp),
-    /// Claim it, and send with this key.
-    Send,
-    /// Claim it, and ask the gateway whether it was done; only if not, see [`after_look_up`].
-    LookUp,
-    /// Nothing: an operator decides, or it is no longer wanted.
-    Leave,
-}
-
-/// How long the gateway repeats its answer to one key, with a margin; `None` if it knows no keys.
-pub type KeyLife = Option<Period>;
 
 impl Escrow {
     /// Everything that is due at a gateway at this moment.
@@ -84,34 +62,18 @@ impl Escrow {
     /// What to do with an effect.
     #[must_use]
     pub fn plan(&self, effect: &Effect, key_life: KeyLife, now: Moment) -> Plan {
-        let outward = matches!(effect.task, Task::Refund(_));
-        match effect.progress {
-            Progress::InDoubt(_) => Plan::Leave,
-            // A promise that was never sent waits for the end of a freeze. One that may have been sent must be found out.
-            Progress::Ready if outward && self.is_stopped() => Plan::Leave,
-            // Promised before a restore, or sent before by an operator's account: perhaps it is there.
-            Progress::Ready if outward && (effect.epoch < now.epoch || effect.look_up_first) => Plan::LookUp,
-            Progress::Ready => Plan::Send,
-            Progress::Sending(claim) if now.at < claim.lease_until => Plan::Wait(claim.lease_until),
-            Progress::Sending(_) if !outward => Plan::Send,
-            // The first request may never have arrived: then another would pay in spite of the stop. Looking pays nothing.
-            Progress::Sending(_) if self.is_stopped() => Plan::LookUp,
-            Progress::Sending(claim) => match key_life {
-                Some(life)
-                    if !effect.look_up_first && effect.epoch >= now.epoch && now.at < claim.first_sent.after(life) =>
-                {
-                    Plan::Send
-                }
-                Some(_) | None => Plan::LookUp,
-            },
-        }
+        let way = match effect.task {
+            Task::ClosePayment(_) => Way::Harmless,
+            Task::Refund(_) if self.is_stopped() => Way::Stopped,
+            Task::Refund(_) => Way::Free,
+        };
+        effect.plan(way, key_life, now)
     }
 
     /// The key under which a refund's request is known to the gateway.
     #[must_use]
     pub fn refund_key(&self, number: u16, effect: &Effect) -> String {
-        let id = RefundId { escrow: self.id, number };
-        if effect.key_suffix == 0 { id.to_string() } else { format!("{id}-{}", effect.key_suffix) }
+        effect.key(RefundId { escrow: self.id, number })
     }
 
     /// The claim of a worker on an effect that its plan allows to send or to look up.
@@ -120,22 +82,7 @@ impl Escrow {
     /// [`Undecided::Broken`] if there is no such effect or another worker's lease is running: the caller planned on another escrow.
     pub fn claim(&self, task: Task, token: [u8; 16], now: Moment) -> Result<Change, Undecided> {
         let mut escrow = self.clone();
-        let effect = effect_mut(&mut escrow, task)?;
-        let lease_until = now.at.after(LEASE);
-        let claim = match effect.progress {
-            Progress::Ready => Claim { token, fence: 1, lease_until, first_sent: now.at, earlier_lease: None },
-            Progress::Sending(before) if now.at >= before.lease_until => Claim {
-                token,
-                fence: before.fence.checked_add(1).ok_or(Broken("claims without end"))?,
-                lease_until,
-                first_sent: before.first_sent,
-                earlier_lease: Some(before.lease_until),
-            },
-            Progress::Sending(_) | Progress::InDoubt(_) => return Err(Broken("a claim on what is claimed").into()),
-        };
-        effect.progress = Progress::Sending(claim);
-        effect.due_at = lease_until;
-        effect.tries = effect.tries.saturating_add(1);
+        effect_mut(&mut escrow, task)?.claim(token, now)?;
         quietly(escrow)
     }
 
@@ -143,17 +90,14 @@ impl Escrow {
     #[must_use]
     pub fn claimed_by(&self, task: Task, token: [u8; 16]) -> Option<(&Effect, Claim)> {
         let effect = self.effect(task)?;
-        match effect.progress {
-            Progress::Sending(claim) if claim.token == token => Some((effect, claim)),
-            Progress::Sending(_) | Progress::Ready | Progress::InDoubt(_) => None,
-        }
+        effect.claimed_by(token).map(|claim| (effect, claim))
     }
 
     /// Whether a gateway's definite no may be believed: no other request of this effect was ever sent, or the last one was long ago.
     /// A twin of this request may be alive, and may still succeed.
     #[must_use]
     pub fn refusal_is_final(claim: &Claim, now: Timestamp) -> bool {
-        claim.earlier_lease.is_none_or(|ended| now >= ended.after(QUIET))
+        claim.refusal_is_final(now)
     }
 }
 
@@ -180,8 +124,7 @@ pub fn put_off(
     {
         return doubt(escrow, number, "nobody could find out whether the gateway made this refund", now);
     }
-    effect.look_up_first = effect.look_up_first || look_up_first;
-    effect.due_at = effect.due_at.max(now.at.after(back_off(effect.tries)));
+    effect.put_off(look_up_first, now);
     let given_up = matches!(task, Task::ClosePayment(_)) && effect.tries >= MOST_CLOSING_TRIES;
     if let (true, Task::ClosePayment(number)) = (given_up, task) {
         next.effects.retain(|effect| effect.task != task);
@@ -194,11 +137,11 @@ pub fn put_off(
 
 /// What a look-up that found nothing allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotFound {
+pub enum NotFound<C = Change> {
     /// Too early to be believed: a request may still be on its way. Commit this, and look again later.
-    LookAgain(Box<Change>),
+    LookAgain(Box<C>),
     /// It was not done. Commit this, and send under the key that it now has.
-    SendAgain(Box<Change>),
+    SendAgain(Box<C>),
 }
 
 /// The gateway says that it knows of no such refund. Believed only after the quiet period; then another key is used.
@@ -208,29 +151,11 @@ pub enum NotFound {
 /// # Errors
 /// [`Undecided::Broken`] if this token does not hold the claim.
 pub fn after_look_up(escrow: &Escrow, task: Task, token: [u8; 16], now: Moment) -> Result<NotFound, Undecided> {
-    let (_, claim) = escrow.claimed_by(task, token).ok_or(Broken("a look-up without a claim"))?;
     let mut next = escrow.clone();
-    let effect = effect_mut(&mut next, task)?;
-    match claim.earlier_lease {
-        Some(ended) if now.at < ended.after(QUIET) => {
-            // This claim sent nothing, so it does not count as a request: the quiet period runs from the one before. It is given up
-            // with that: whoever still held it would read here that no request was ever sent.
-            let waiting = Claim { token: NOBODY, lease_until: ended, earlier_lease: None, ..claim };
-            effect.progress = Progress::Sending(waiting);
-            effect.due_at = ended.after(QUIET);
-            Ok(NotFound::LookAgain(Box::new(quietly(next)?)))
-        }
-        earlier => {
-            let fresh = Claim { first_sent: now.at, ..claim };
-            effect.progress = Progress::Sending(fresh);
-            effect.look_up_first = false;
-            effect.epoch = now.epoch;
-            if earlier.is_some() {
-                effect.key_suffix = effect.key_suffix.checked_add(1).ok_or(Broken("keys without end"))?;
-            }
-            Ok(NotFound::SendAgain(Box::new(quietly(next)?)))
-        }
-    }
+    Ok(match effect_mut(&mut next, task)?.not_found(token, now)? {
+        Believed::NotYet => NotFound::LookAgain(Box::new(quietly(next)?)),
+        Believed::Yes => NotFound::SendAgain(Box::new(quietly(next)?)),
+    })
 }
 
 /// A pending refund is still pending: looked up again later, and put before an operator after thirty days.
@@ -249,8 +174,7 @@ pub fn still_pending(escrow: &Escrow, number: u16, now: Moment) -> Result<Outcom
         return doubt(escrow, number, "the gateway has called this refund pending for thirty days", now);
     }
     refund.look_ups = refund.look_ups.saturating_add(1);
-    let hours = 1_u32.checked_shl(u32::from(refund.look_ups)).unwrap_or(u32::MAX).min(24);
-    refund.look_up_at = Some(now.at.after(Period::hours(hours)));
+    refund.look_up_at = Some(next_look_up(refund.look_ups, now.at));
     Ok(Outcome::Changed(Box::new(quietly(next)?)))
 }
 
@@ -269,10 +193,8 @@ pub fn doubt(escrow: &Escrow, number: u16, why: &str, now: Moment) -> Result<Out
     let since = now.at;
     next.reviews.push(Review { cause: ReviewCause::RefundInDoubt, part: number, note: why.to_owned(), since });
     stop::keep(&mut next, since);
-    if let Ok(effect) = effect_mut(&mut next, Task::Refund(number))
-        && let Progress::Sending(claim) = effect.progress
-    {
-        effect.progress = Progress::InDoubt(claim);
+    if let Ok(effect) = effect_mut(&mut next, Task::Refund(number)) {
+        effect.in_doubt();
     }
     let entry = Entry {
         at: now.at,
@@ -293,12 +215,6 @@ pub fn doubt(escrow: &Escrow, number: u16, why: &str, now: Moment) -> Result<Out
 fn effect_mut(escrow: &mut Escrow, task: Task) -> Result<&mut Effect, Undecided> {
     let found = escrow.effects.iter_mut().find(|effect| effect.task == task);
     found.ok_or(Undecided::Broken(Broken("an effect that does not exist")))
-}
-
-/// 1, 2, 4 … minutes, up to an hour.
-fn back_off(tries: u8) -> Period {
-    let minutes = 1_u32.checked_shl(u32::from(tries).saturating_sub(1)).unwrap_or(u32::MAX);
-    Period::minutes(minutes.min(60)).min(LONGEST_BACK_OFF)
 }
 
 fn quietly(mut escrow: Escrow) -> Result<Change, Undecided> {
