@@ -1,4 +1,5 @@
-//! What the sandbox knows: sessions, intents, refunds, disputes, kept answers, events and their deliveries, by id.
+//! What the sandbox knows, by id: sessions, intents, refunds, disputes, accounts and their links, kept answers, events and
+//! their deliveries.
 //!
 //! A change is a list of [`Record`]s, each the whole new state of one object. It is computed from the book, written to the
 //! journal, and only then applied; replaying the journal gives the same book.
@@ -6,6 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+
+use super::accounts::{Account, AccountLink};
 
 /// The new state of one object.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -15,6 +18,8 @@ pub(super) enum Record {
     Intent(Intent),
     Refund(Refund),
     Dispute(Dispute),
+    Account(Account),
+    AccountLink(AccountLink),
     Kept(KeptAnswer),
     Event(Event),
     Delivery(Delivery),
@@ -317,6 +322,10 @@ pub(super) enum ArmedFault {
     Intents(Fault),
     /// `POST /v1/refunds`.
     Refunds(Fault),
+    /// `POST /v1/accounts`.
+    Accounts(Fault),
+    /// `POST /v1/account_links`.
+    AccountLinks(Fault),
     /// Any `GET`.
     LookUps(Fault),
 }
@@ -328,6 +337,8 @@ impl ArmedFault {
             Self::Closes(fault) => (Kind::Closes, fault),
             Self::Intents(fault) => (Kind::Intents, fault),
             Self::Refunds(fault) => (Kind::Refunds, fault),
+            Self::Accounts(fault) => (Kind::Accounts, fault),
+            Self::AccountLinks(fault) => (Kind::AccountLinks, fault),
             Self::LookUps(fault) => (Kind::LookUps, fault),
         }
     }
@@ -340,6 +351,8 @@ pub(super) enum Kind {
     Closes,
     Intents,
     Refunds,
+    Accounts,
+    AccountLinks,
     LookUps,
 }
 
@@ -350,6 +363,8 @@ impl Kind {
             Self::Closes => "closes",
             Self::Intents => "intents",
             Self::Refunds => "refunds",
+            Self::Accounts => "accounts",
+            Self::AccountLinks => "account_links",
             Self::LookUps => "look_ups",
         }
     }
@@ -411,6 +426,9 @@ pub(super) struct Book {
     pub(super) intents: BTreeMap<String, Intent>,
     pub(super) refunds: BTreeMap<String, Refund>,
     pub(super) disputes: BTreeMap<String, Dispute>,
+    pub(super) accounts: BTreeMap<String, Account>,
+    /// By their token.
+    pub(super) links: BTreeMap<String, AccountLink>,
     pub(super) kept: BTreeMap<String, KeptAnswer>,
     pub(super) events: BTreeMap<String, Event>,
     pub(super) deliveries: BTreeMap<u64, Delivery>,
@@ -453,6 +471,13 @@ impl Book {
                 self.last = self.last.max(dispute.number);
                 self.disputes.insert(dispute.id.clone(), dispute);
             }
+            Record::Account(account) => {
+                self.last = self.last.max(account.number);
+                self.accounts.insert(account.id.clone(), account);
+            }
+            Record::AccountLink(link) => {
+                self.links.insert(link.token.clone(), link);
+            }
             Record::Kept(kept) => {
                 self.kept.insert(kept.key.clone(), kept);
             }
@@ -475,6 +500,7 @@ impl Book {
     /// Forgets what a real gateway forgets: old answers, old events that were delivered or given up.
     pub(super) fn forget(&mut self, now_s: i64) {
         self.kept.retain(|_, kept| kept.at + ANSWERS_KEPT_S > now_s);
+        self.links.retain(|_, link| link.expires_at + ANSWERS_KEPT_S > now_s);
         let awaited: BTreeSet<String> = self.waiting_deliveries().map(|delivery| delivery.event.clone()).collect();
         self.events.retain(|id, event| event.created + EVENTS_KEPT_S > now_s || awaited.contains(id));
         self.deliveries.retain(|_, delivery| self.events.contains_key(&delivery.event));
@@ -487,6 +513,8 @@ impl Book {
         records.extend(self.intents.values().cloned().map(Record::Intent));
         records.extend(self.refunds.values().cloned().map(Record::Refund));
         records.extend(self.disputes.values().cloned().map(Record::Dispute));
+        records.extend(self.accounts.values().cloned().map(Record::Account));
+        records.extend(self.links.values().cloned().map(Record::AccountLink));
         records.extend(self.kept.values().cloned().map(Record::Kept));
         records.extend(self.events.values().cloned().map(Record::Event));
         records.extend(self.deliveries.values().cloned().map(Record::Delivery));

@@ -6,7 +6,7 @@ use super::book::{Fault, Kind, RefundStatus};
 use super::change::Change;
 use super::form::Params;
 use super::refusal::Refusal;
-use super::{checkout, intents, refunds};
+use super::{accounts, checkout, intents, refunds};
 
 /// A `POST` that the sandbox knows, with the id in its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub(super) enum Action<'r> {
     Intent,
     Cancel(&'r str),
     Refund,
+    Account,
+    AccountLink,
 }
 
 impl<'r> Action<'r> {
@@ -27,6 +29,8 @@ impl<'r> Action<'r> {
             ["payment_intents"] => Self::Intent,
             ["payment_intents", id, "cancel"] => Self::Cancel(id),
             ["refunds"] => Self::Refund,
+            ["accounts"] => Self::Account,
+            ["account_links"] => Self::AccountLink,
             _ => return None,
         })
     }
@@ -37,6 +41,8 @@ impl<'r> Action<'r> {
             Self::Expire(_) | Self::Cancel(_) => Kind::Closes,
             Self::Intent => Kind::Intents,
             Self::Refund => Kind::Refunds,
+            Self::Account => Kind::Accounts,
+            Self::AccountLink => Kind::AccountLinks,
         }
     }
 
@@ -53,6 +59,8 @@ impl<'r> Action<'r> {
             Self::Expire(id) => checkout::expire(change, id, form),
             Self::Intent => intents::create(change, form),
             Self::Cancel(id) => intents::cancel(change, id, form),
+            Self::Account => accounts::create(change, form),
+            Self::AccountLink => accounts::link(change, form, public_url),
             Self::Refund => {
                 let status = match fault {
                     Some(Fault::Fail) => RefundStatus::Failed,

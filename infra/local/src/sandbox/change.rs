@@ -57,12 +57,21 @@ impl<'a> Change<'a> {
 
     /// Something changed; `before` has the former values of what changed.
     pub(super) fn event_about(&mut self, kind: &str, object: Value, before: Option<Value>) {
+        self.tell(None, kind, object, before);
+    }
+
+    /// Something happened in a connected account, or to it: Stripe names the account at the event's top.
+    pub(super) fn event_of(&mut self, account: &str, kind: &str, object: Value, before: Option<Value>) {
+        self.tell(Some(account), kind, object, before);
+    }
+
+    fn tell(&mut self, account: Option<&str>, kind: &str, object: Value, before: Option<Value>) {
         let id = random_id("evt_1", 23);
         let mut data = json!({"object": object});
         if let Some(before) = before {
             data["previous_attributes"] = before;
         }
-        let body = json!({
+        let mut body = json!({
             "id": id,
             "object": "event",
             "api_version": API_VERSION,
@@ -73,6 +82,9 @@ impl<'a> Change<'a> {
             "request": {"id": self.cause.request, "idempotency_key": self.cause.idempotency_key},
             "type": kind,
         });
+        if let Some(account) = account {
+            body["account"] = json!(account);
+        }
         let (number, created) = (self.number(), self.now_s());
         let body = format!("{body:#}");
         self.put(Record::Event(Event { id: id.clone(), number, kind: kind.to_owned(), created, body }));

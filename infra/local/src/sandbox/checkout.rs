@@ -108,7 +108,8 @@ fn asked(change: &mut Change<'_>, form: &mut Params, public_url: &str) -> Result
     })
 }
 
-fn url(form: &mut Params, field: &str) -> Result<Option<String>, Refusal> {
+/// An address that a browser can be sent to.
+pub(super) fn url(form: &mut Params, field: &str) -> Result<Option<String>, Refusal> {
     let Some(url) = form.short_text(field, 5_000)? else { return Ok(None) };
     let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     // The page redirects there, so it must fit into a header as it stands.

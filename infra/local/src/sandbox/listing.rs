@@ -30,6 +30,8 @@ pub(super) fn look_up(book: &Book, path: &[&str], mut query: Params) -> Option<R
         ["disputes", id] => {
             book.disputes.get(*id).map(objects::dispute).ok_or_else(|| Refusal::missing("dispute", id, "dispute"))
         }
+        ["accounts"] => accounts(book, &mut query),
+        ["accounts", id] => super::accounts::find(book, id).map(super::accounts::shown),
         ["events"] => events(book, &mut query),
         ["events", id] => {
             let found = book.events.get(*id).and_then(|event| event_shown(book, &event.id));
@@ -120,6 +122,16 @@ fn disputes(book: &Book, query: &mut Params) -> Result<Value, Refusal> {
         show: Box::new(|| objects::dispute(dispute)),
     });
     page("/v1/disputes", entries.collect(), query)
+}
+
+fn accounts(book: &Book, query: &mut Params) -> Result<Value, Refusal> {
+    let entries = book.accounts.values().map(|account| Entry {
+        id: &account.id,
+        number: account.number,
+        created: account.created,
+        show: Box::new(|| super::accounts::shown(account)),
+    });
+    page("/v1/accounts", entries.collect(), query)
 }
 
 fn events(book: &Book, query: &mut Params) -> Result<Value, Refusal> {

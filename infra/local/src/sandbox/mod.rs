@@ -3,12 +3,14 @@
 //!
 //! - `/sandbox/stripe/v1/…` is the API (`STRIPE_API_BASE` is `http://127.0.0.1:{port}/sandbox/stripe`), with idempotency keys.
 //! - `/sandbox/stripe/pay/{session or intent}` is the page on which a buyer pays, for a browser and for programs.
+//! - `/sandbox/stripe/connect/{account}/{token}` is the page on which a seller is onboarded: where an account link leads.
 //! - Events go to the webhook endpoint, signed, and again until they are taken, for three days.
 //! - `/_local/sandbox/stripe` looks into it and throws its switches: faults, chargebacks, refunds by hand, forged events.
 //!
 //! It keeps its promises as a gateway does: whatever it has answered is on the disk before (see `journal.rs`), so killing the
 //! process loses nothing and repeats only webhooks. It has its own file, outside the table that is counted.
 
+mod accounts;
 mod amounts;
 mod api;
 mod book;
@@ -17,13 +19,16 @@ mod change;
 mod checkout;
 mod form;
 mod intents;
+mod interventions;
 mod journal;
 mod listing;
 mod objects;
+mod onboarding;
 mod page;
 mod page_html;
 mod refunds;
 mod refusal;
+mod state;
 mod switches;
 mod webhooks;
 
@@ -169,13 +174,15 @@ impl Sandbox {
         Router::new()
             .route("/sandbox/stripe/v1/{*path}", any(api::call))
             .route("/sandbox/stripe/pay/{id}", get(page::show).post(page::submit))
+            .route("/sandbox/stripe/connect/{account}/{token}", get(onboarding::show).post(onboarding::submit))
             .route(switches, get(switches::state).post(switches::set))
-            .route(&format!("{switches}/payment_intents/{{id}}/chargeback"), post(switches::chargeback))
-            .route(&format!("{switches}/payment_intents/{{id}}/refund"), post(switches::refund_by_hand))
-            .route(&format!("{switches}/disputes/{{id}}"), post(switches::rule))
-            .route(&format!("{switches}/refunds/{{id}}"), post(switches::turn_refund))
-            .route(&format!("{switches}/sessions/{{id}}/second_capture"), post(switches::second_capture))
-            .route(&format!("{switches}/payment_intents/{{id}}/second_capture"), post(switches::second_capture))
+            .route(&format!("{switches}/payment_intents/{{id}}/chargeback"), post(interventions::chargeback))
+            .route(&format!("{switches}/payment_intents/{{id}}/refund"), post(interventions::refund_by_hand))
+            .route(&format!("{switches}/disputes/{{id}}"), post(interventions::rule))
+            .route(&format!("{switches}/refunds/{{id}}"), post(interventions::turn_refund))
+            .route(&format!("{switches}/sessions/{{id}}/second_capture"), post(interventions::second_capture))
+            .route(&format!("{switches}/payment_intents/{{id}}/second_capture"), post(interventions::second_capture))
+            .route(&format!("{switches}/accounts/{{id}}"), post(interventions::turn_account))
             .route(&format!("{switches}/events"), post(switches::send_raw))
             .route(&format!("{switches}/events/{{id}}/resend"), post(switches::resend))
             .layer(DefaultBodyLimit::max(LARGEST_BODY))

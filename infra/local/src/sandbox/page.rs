@@ -175,7 +175,10 @@ pub(super) async fn show(
             let declined = query.as_deref() == Some("declined");
             html(StatusCode::OK, page_html::payment(&payable, stage, declined, sandbox.shared.clock.now()))
         }
-        Ok(None) => html(StatusCode::NOT_FOUND, page_html::notice("There is nothing to pay under this address.")),
+        Ok(None) => html(
+            StatusCode::NOT_FOUND,
+            page_html::notice("Nothing to pay here", "There is no payment under this address."),
+        ),
         Err(error) => LocalRefusal::from(error).into_response(),
     }
 }
@@ -216,7 +219,7 @@ fn submitted_by_page(sandbox: &Sandbox, id: &str, body: &[u8]) -> Response {
     let played = played.and_then(|play| Ok((play_buyer(sandbox, id, &play)?.0, play)));
     let (payable, play) = match played {
         Ok(played) => played,
-        Err(refusal) => return html(refusal.status, page_html::notice(&refusal.detail)),
+        Err(refusal) => return html(refusal.status, page_html::notice("Nothing to pay here", &refusal.detail)),
     };
     see_other(payable.next(play.outcome, format!("/sandbox/stripe/pay/{id}")))
 }

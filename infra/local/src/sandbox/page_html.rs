@@ -126,12 +126,10 @@ pub(super) const fn stage_word(stage: Stage) -> &'static str {
 }
 
 /// A page that says one thing.
-pub(super) fn notice(text: &str) -> String {
-    let body = format!(
-        "<main class=\"one\"><section class=\"card\"><h2>Nothing to pay here</h2><p>{}</p></section></main>",
-        escaped(text)
-    );
-    framed("Sandbox checkout", &body)
+pub(super) fn notice(heading: &str, text: &str) -> String {
+    let (heading, text) = (escaped(heading), escaped(text));
+    let body = format!("<main class=\"one\"><section class=\"card\"><h2>{heading}</h2><p>{text}</p></section></main>");
+    framed("Stripe sandbox", &body)
 }
 
 /// What the page says about a payment, whatever kind it is of.

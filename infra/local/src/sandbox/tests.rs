@@ -1,5 +1,6 @@
 //! The sandbox as its callers see it: over HTTP, with a webhook endpoint that writes down what arrives.
 
+mod accounts;
 mod faults;
 mod gateway;
 mod intents;
