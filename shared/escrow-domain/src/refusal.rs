@@ -88,6 +88,41 @@ pub enum Refusal {
         /// The smallest step.
         step: Money,
     },
+    /// The other side has made no offer.
+    #[error("the other side has made no offer")]
+    NothingProposed,
+    /// The offer that was named no longer counts: the latest does.
+    #[error("that offer no longer counts")]
+    ProposalGone,
+    /// The offer is the caller's own.
+    #[error("an offer is accepted by the other side")]
+    OwnProposal,
+    /// The other side has asked for nothing that could be agreed with.
+    #[error("the other side has not asked for this")]
+    NothingAsked,
+    /// Nobody's consent is needed.
+    #[error("there is no need to ask: {instead} is possible")]
+    NoNeedToAsk {
+        /// What can be done instead.
+        instead: Transition,
+    },
+    /// The side that it hurts must agree.
+    #[error("a deadline is moved by the side that it hurts; the other side asks")]
+    ConsentNeeded,
+    /// Neither side has said until when.
+    #[error("say until when: the other side has asked for no moment")]
+    UntilRequired,
+    /// Not later than the deadline is now, or later than all extensions together may bring it.
+    #[error("the deadline moves to a moment after {after}, and to {most} at most")]
+    UntilOutOfBounds {
+        /// Where the deadline is now.
+        after: Timestamp,
+        /// The latest that it may be.
+        most: Timestamp,
+    },
+    /// The milestone's deadlines were moved by as much as the rules allow.
+    #[error("the deadlines of the milestone were extended by 30 days already")]
+    ExtensionsUsedUp,
     /// Nothing waits for an operator's decision under that name.
     #[error("there is nothing of that kind to decide")]
     NothingToResolve,
@@ -118,6 +153,15 @@ impl Refusal {
             Self::ReasonRequired => "reason_required",
             Self::AmountTooLarge { .. } => "amount_too_large",
             Self::AmountStep { .. } => "amount_not_supported",
+            Self::NothingProposed => "nothing_proposed",
+            Self::ProposalGone => "proposal_replaced",
+            Self::OwnProposal => "own_proposal",
+            Self::NothingAsked => "nothing_asked",
+            Self::NoNeedToAsk { .. } => "no_need_to_ask",
+            Self::ConsentNeeded => "consent_needed",
+            Self::UntilRequired => "until_required",
+            Self::UntilOutOfBounds { .. } => "until_out_of_bounds",
+            Self::ExtensionsUsedUp => "extensions_used_up",
             Self::NothingToResolve => "nothing_to_resolve",
             Self::NotFrozen => "not_frozen",
         }
@@ -144,6 +188,15 @@ impl Refusal {
             | Self::ReasonRequired
             | Self::AmountTooLarge { .. }
             | Self::AmountStep { .. }
+            | Self::NothingProposed
+            | Self::ProposalGone
+            | Self::OwnProposal
+            | Self::NothingAsked
+            | Self::NoNeedToAsk { .. }
+            | Self::ConsentNeeded
+            | Self::UntilRequired
+            | Self::UntilOutOfBounds { .. }
+            | Self::ExtensionsUsedUp
             | Self::NothingToResolve
             | Self::NotFrozen => None,
         }
@@ -162,6 +215,9 @@ pub enum Misfit {
     /// The payment was made for another gateway.
     #[error("the payment belongs to another gateway")]
     OtherGateway,
+    /// Money was sent for a payout that is not to be sent, is over, or was sent before under another name.
+    #[error("the gateway tells of a transfer that this payout does not expect")]
+    TransferUnexpected,
     /// The amount or the currency is not what was asked for.
     #[error("the gateway tells of {told}, but {expected} was asked for")]
     OtherAmount {

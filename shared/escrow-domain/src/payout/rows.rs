@@ -1,6 +1,7 @@
 //! The life of a payout as a table: which transition, by whom, from where, to what. Guards, `actions`, the documentation, `verify` and
 //! the tests read it. One actor a row.
 
+use super::refusal::PayoutRefusal;
 use super::status::PayoutStatus;
 use crate::lifecycle::Role;
 use crate::policy::words;
@@ -78,9 +79,23 @@ pub const fn rows(transition: PayoutTransition) -> &'static [PayoutRow] {
         PayoutTransition::Doubt      => const { &[row(Clock,    &[Sending],                &[Review])] },
         PayoutTransition::Resolve    => const { &[row(Operator, &[Review],                 &[Paid, Ready, Failed])] },
         PayoutTransition::MarkPaid   => const { &[row(Operator, &[Owed],                   &[Paid])] },
-        PayoutTransition::MarkFailed => const { &[row(Operator, &[Owed],                   &[Failed]) ] },
-        // In parts it stays paid until all of it is back. By hand, an operator says so.
-        PayoutTransition::Return     => const { &[row(Gateway,  &[Paid],                   &[Paid, Returned]),
-                                                  row(Operator, &[Paid],                   &[Returned])] },
+        // One that was made by hand may come back after it was marked as paid.
+        PayoutTransition::MarkFailed => const { &[row(Operator, &[Owed, Paid],             &[Failed, Returned])] },
+        // In parts it stays paid until all of it is back.
+        PayoutTransition::Return     => const { &[row(Gateway,  &[Paid],                   &[Paid, Returned])] },
     }
+}
+
+/// Whether a row lets this actor do this from here; where it leads.
+///
+/// # Errors
+/// [`PayoutRefusal::WrongRole`] if the actor has no row at all, [`PayoutRefusal::WrongStatus`] if not from this status.
+pub fn permitted(
+    transition: PayoutTransition,
+    role: Role,
+    status: PayoutStatus,
+) -> Result<&'static [PayoutStatus], PayoutRefusal> {
+    let own = rows(transition).iter().find(|row| row.actor == role);
+    let own = own.ok_or(PayoutRefusal::WrongRole { transition, role })?;
+    if own.from.contains(&status) { Ok(own.to) } else { Err(PayoutRefusal::WrongStatus { transition, status }) }
 }

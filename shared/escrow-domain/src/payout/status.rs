@@ -138,6 +138,15 @@ pub struct BankState {
     pub told_at: Timestamp,
 }
 
+impl BankState {
+    /// Whether this says more than what is known. Gateways tell the time in whole seconds: of two that were told in one second, the
+    /// one that lies later in a payout's life counts, so that it does not matter which comes first.
+    #[must_use]
+    pub fn is_newer_than(&self, known: &Self) -> bool {
+        (self.told_at, self.status) > (known.told_at, known.status)
+    }
+}
+
 /// Where a gateway's own payout to a bank stands (Stripe, *The Payout object*, `status`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum BankStatus {
