@@ -9,6 +9,9 @@
 //! | `HOLDFAST_FEE_BASIS_POINTS` | no | the platform's fee in hundredths of a percent, 0 to 10000 | `1000` (10 %) |
 //! | `HOLDFAST_FEE_PAYER` | no | `buyer`, `seller` or `split`, where a checkout says nothing | `seller` |
 //! | `HOLDFAST_COINS` | no | the platform's own units, `CODE:digits` with commas between: `COIN:0,GEM:2` | only ISO 4217 |
+//! | `HOLDFAST_RATES` | no | what coins cost, with commas between: `100 COIN = 10.00 SAR`. A coin with a rate can be bought, and an escrow in it paid at a gateway | coins only come from elsewhere |
+//! | `HOLDFAST_PAYOUT_MINIMUM` | no | no payout is smaller, by currency: `SAR:10.00,USD:5` | no minimum |
+//! | `HOLDFAST_PAYOUT_APPROVAL_ABOVE` | no | above this another operator approves a payout, by currency: `SAR:5000` | nobody has to |
 //! | `HOLDFAST_EPOCH` | no | raised by one after a restore from backup | `1` |
 //! | `HOLDFAST_SUCCESS_URL`, `HOLDFAST_CANCEL_URL` | no | where a payment page sends the buyer, where a checkout says nothing | a checkout must say |
 //! | `HOLDFAST_LOG` | no | which log lines: `info`, `debug`, `escrow_store=debug,info` | `info` |
@@ -22,8 +25,15 @@
 //! ([`crate::secrets`]), and kept in memory; a new value is read by the next instance that starts. Nothing here shows values
 //! when it is printed.
 
+mod coins;
+
+mod payouts;
+
+pub use payouts::Payouts;
+
 use crate::auth::{DEVELOPMENT_ISSUER, DevKey};
 use escrow_domain::currency::{Currencies, Currency};
+use escrow_domain::exchange::Rate;
 use escrow_domain::fees::{FeePayer, FeeSchedule};
 use jsonwebtoken::Algorithm;
 use serde::Deserialize;
@@ -196,10 +206,14 @@ pub struct Config {
     pub development_key: Option<DevKey>,
     /// The units of money that are known.
     pub currencies: Currencies,
+    /// What the platform's coins cost; one rate a coin.
+    pub rates: Vec<Rate>,
     /// The platform's fee.
     pub fees: FeeSchedule,
     /// Who pays it where a checkout says nothing.
     pub fee_payer: FeePayer,
+    /// What is allowed for payouts.
+    pub payouts: Payouts,
     /// Where a payment page sends a buyer who has paid.
     pub success_url: Option<String>,
     /// Where a payment page sends a buyer who has not.
@@ -227,19 +241,28 @@ impl Config {
                 "Set it to at most 10000.",
             ));
         }
+        let currencies = coins::coins(&variables)?;
+        let currencies = coins(&variables)?;
         Ok(Self {
             table: variables.required("HOLDFAST_TABLE", "Set it to the name of the DynamoDB table.")?.to_owned(),
             queue_url: variables.get("HOLDFAST_QUEUE_URL").map(str::to_owned),
             epoch: variables.parsed("HOLDFAST_EPOCH", 1, "a whole number, raised by one after a restore")?,
             issuers,
             development_key,
-            currencies: coins(&variables)?,
+            rates: coins::rates(&variables, &currencies)?,
+            currencies,
             fees: FeeSchedule::rate(basis_points),
             fee_payer: variables.parsed("HOLDFAST_FEE_PAYER", FeePayer::Seller, "buyer, seller or split")?,
             success_url: variables.get("HOLDFAST_SUCCESS_URL").map(str::to_owned),
             cancel_url: variables.get("HOLDFAST_CANCEL_URL").map(str::to_owned),
             variables,
         })
+    }
+
+    /// What this coin costs; `None` for a currency, and for a coin that is not for sale.
+    #[must_use]
+    pub fn rate(&self, coin: Currency) -> Option<&Rate> {
+        self.rates.iter().find(|rate| rate.coin() == coin)
     }
 
     /// A setting of a gateway, by its full name (`STRIPE_SECRET_KEY`), with its secret in place.
@@ -258,24 +281,6 @@ fn development_key(variables: &Variables) -> Result<Option<DevKey>, ConfigError>
     let byte = |pair: &&[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
     let bytes: Vec<u8> = pairs.iter().map(byte).collect::<Option<_>>().ok_or_else(wrong)?;
     DevKey::from_bytes(&bytes).map(Some).map_err(|_| wrong())
-}
-
-fn coins(variables: &Variables) -> Result<Currencies, ConfigError> {
-    const NAME: &str = "HOLDFAST_COINS";
-    let wrong = || {
-        ConfigError::new(
-            NAME,
-            "is not a list of coins",
-            "Write CODE:digits with commas between, as in COIN:0,GEM:2; no code of ISO 4217.",
-        )
-    };
-    let coin = |text: &str| {
-        let (code, digits) = text.trim().split_once(':')?;
-        Currency::coin(code, digits.parse().ok()?).ok()
-    };
-    let list = variables.get(NAME).unwrap_or_default();
-    let coins: Option<Vec<Currency>> = list.split(',').filter(|part| !part.trim().is_empty()).map(coin).collect();
-    Currencies::with_coins(coins.ok_or_else(wrong)?).map_err(|_| wrong())
 }
 
 /// `HOLDFAST_ISSUERS` as it is written.
@@ -381,6 +386,7 @@ mod tests {
     fn everything_can_be_said() {
         let config = Config::from_variables(variables(&[
             ("HOLDFAST_COINS", "COIN:0, GEM:2"),
+            ("HOLDFAST_RATES", "100 COIN = 10.00 SAR"),
             ("HOLDFAST_FEE_BASIS_POINTS", "250"),
             ("HOLDFAST_FEE_PAYER", "split"),
             ("HOLDFAST_DEVELOPMENT_KEY", KEY),
@@ -389,6 +395,8 @@ mod tests {
         ]))
         .unwrap();
         assert_eq!(config.currencies.find("GEM").map(|coin| coin.exponent()), Some(2));
+        let rate = |code| config.rate(config.currencies.find(code).unwrap()).map(ToString::to_string);
+        assert_eq!((rate("COIN").as_deref(), rate("GEM")), (Some("100 COIN = 10.00 SAR"), None));
         assert_eq!((config.fees.basis_points, config.fee_payer), (250, FeePayer::Split));
         assert_eq!(config.development_key.as_ref().map(|key| key.as_bytes()[31]), Some(31));
         assert_eq!(config.setting("STRIPE_SECRET_KEY").as_deref(), Some("sk_test_1"));
@@ -422,6 +430,9 @@ mod tests {
             ("HOLDFAST_FEE_PAYER", "nobody"),
             ("HOLDFAST_COINS", "coin"),
             ("HOLDFAST_COINS", "USD:2"),
+            ("HOLDFAST_RATES", "COIN:10"),
+            ("HOLDFAST_RATES", "1 COIN = 0.10 SAR"),
+            ("HOLDFAST_RATES", "1.00 USD = 3.75 SAR"),
             ("HOLDFAST_EPOCH", "-1"),
         ] {
             let error = Config::from_variables(variables(&[(name, value)])).unwrap_err();

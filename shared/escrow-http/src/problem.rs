@@ -10,6 +10,7 @@
 
 mod code;
 mod from_below;
+mod of_wallets;
 
 pub use code::Code;
 

@@ -86,6 +86,8 @@ codes! {
     GatewayNotConfigured = "gateway_not_configured", UNPROCESSABLE_ENTITY, "The gateway is not set up here";
     /// The gateway said a definite no to opening a payment page.
     GatewayRefused = "gateway_refused", UNPROCESSABLE_ENTITY, "The gateway refuses";
+    /// No gateway takes this unit, and nothing says what it costs in one that they take.
+    PayInUnsupported = "pay_in_unsupported", UNPROCESSABLE_ENTITY, "It cannot be paid in this unit";
     /// The quote that a checkout names is not its price any more.
     QuoteChanged = "quote_changed", UNPROCESSABLE_ENTITY, "The price has changed";
     /// Nobody can hold money for himself.
@@ -105,6 +107,10 @@ codes! {
     ReasonRequired = "reason_required", UNPROCESSABLE_ENTITY, "A reason is needed";
     /// More than there is.
     AmountTooLarge = "amount_too_large", UNPROCESSABLE_ENTITY, "The amount is more than there is";
+    /// Neither side has said until when a deadline is to be moved.
+    UntilRequired = "until_required", UNPROCESSABLE_ENTITY, "A moment is needed";
+    /// A deadline is moved later, within bounds.
+    UntilOutOfBounds = "until_out_of_bounds", UNPROCESSABLE_ENTITY, "The moment is too early or too late";
     /// An arbiter or operator who is a party of the escrow.
     OwnEscrow = "own_escrow", FORBIDDEN, "Not on an escrow of one's own";
 
@@ -122,6 +128,24 @@ codes! {
     RoundsUsedUp = "rounds_used_up", CONFLICT, "No more changes can be requested";
     /// Disputed as often as the rules allow.
     DisputesUsedUp = "disputes_used_up", CONFLICT, "No more disputes can be opened";
+    /// The other side has made no offer that could be accepted.
+    NothingProposed = "nothing_proposed", CONFLICT, "There is no offer";
+    /// The offer that was named is not the one that counts now.
+    ProposalReplaced = "proposal_replaced", CONFLICT, "The offer no longer counts";
+    /// An offer is for the other side to accept.
+    OwnProposal = "own_proposal", CONFLICT, "The offer is one's own";
+    /// The other side has asked for nothing that could be agreed with.
+    NothingAsked = "nothing_asked", CONFLICT, "Nothing was asked for";
+    /// It can be done without the other side's word.
+    NoNeedToAsk = "no_need_to_ask", CONFLICT, "There is no need to ask";
+    /// The other side's word is needed.
+    ConsentNeeded = "consent_needed", CONFLICT, "The other side must agree";
+    /// All extensions together are as long as the rules allow.
+    ExtensionsUsedUp = "extensions_used_up", CONFLICT, "The deadline cannot be moved any more";
+    /// The wallet has less than is to be taken out of it.
+    InsufficientFunds = "insufficient_funds", CONFLICT, "There is not enough in the wallet";
+    /// Nothing leaves the wallet until a break in its books is explained.
+    WalletOnHold = "wallet_on_hold", CONFLICT, "The wallet is on hold";
     /// Nothing waits for an operator's decision.
     NothingToResolve = "nothing_to_resolve", CONFLICT, "Nothing to decide";
     /// No freeze to be ended.
