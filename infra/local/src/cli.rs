@@ -11,6 +11,7 @@ use crate::demo;
 use crate::folder::Data;
 use crate::local::{Local, Options};
 use crate::settings::Given;
+use crate::verify_table::VerifyTable;
 
 /// Holdfast on this machine: the API, a DynamoDB, queues, schedules and a payment sandbox in one process.
 #[derive(Debug, Parser)]
@@ -38,6 +39,10 @@ Environment:
 enum Command {
     /// Play the main job, from checkout to automatic release, and print each step
     Demo,
+    /// Read a live table from end to end, replay every journal and check every invariant; writes nothing
+    ///
+    /// Exit status: 0 everything holds, 1 something does not, 2 the table could not be read.
+    Verify(VerifyTable),
 }
 
 /// Runs the command line to its end.
@@ -55,6 +60,7 @@ pub fn run() -> ExitCode {
     };
     match cli.command {
         None => runtime.block_on(serve(cli.port, cli.data)),
+        Some(Command::Verify(table)) => runtime.block_on(table.run(aws_keys())),
         Some(Command::Demo) => match runtime.block_on(demo::play()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&error),
@@ -113,6 +119,12 @@ fn settings() -> Given {
         .collect()
 }
 
+/// The keys of AWS, as its tools put them into the environment.
+#[expect(clippy::disallowed_methods, reason = "this is where the local stack reads the environment")]
+fn aws_keys() -> Given {
+    std::env::vars().filter(|(name, value)| name.starts_with("AWS_") && !value.trim().is_empty()).collect()
+}
+
 fn greeting(local: &Local, data: &Data) -> String {
     let url = local.url();
     let stripe = if local.has_sandbox() { "its own sandbox" } else { "the real one, or what STRIPE_API_BASE names" };
@@ -148,9 +160,14 @@ Ctrl-C stops it. `cargo run -- demo` plays the whole story.
 }
 
 fn failed(error: &dyn std::error::Error) -> ExitCode {
+    complain(error);
+    ExitCode::FAILURE
+}
+
+/// Says what is wrong.
+pub(crate) fn complain(error: &dyn std::error::Error) {
     // A terminal that is gone is no reason to fail differently.
     let _ = writeln!(std::io::stderr(), "holdfast: {error}");
-    ExitCode::FAILURE
 }
 
 /// Prints for people. A reader that is gone is no reason to stop serving.

@@ -26,6 +26,7 @@ mod settings;
 mod system;
 mod tokens;
 mod verify;
+mod verify_table;
 
 pub use by_hand::{ByHand, Message};
 pub use folder::{Data, FolderError};

@@ -1,0 +1,125 @@
+//! The books: every journal replayed and compared with its state, every wallet with its statement, every line with the posting behind
+//! it, and the sums of the whole ledger.
+//!
+//! It reads a table while people use it. Each aggregate is one item, so whatever is compared inside one belongs together. What is compared
+//! between aggregates (statements with journals) counts only what happened before a cutoff: the past does not change, and whatever is
+//! read later still has it. Memory grows with the number of wallets, a hundred bytes or so each, and with nothing else.
+
+mod ledger;
+mod report;
+mod statements;
+
+pub use report::{AccountSum, Break, Report};
+
+use escrow_domain::escrow::Escrow;
+use escrow_domain::id::{PayoutId, TopUpId};
+use escrow_domain::journal::Entry;
+use escrow_domain::payout::Payout;
+use escrow_domain::time::Timestamp;
+use escrow_domain::top_up::TopUp;
+use escrow_domain::verify;
+use escrow_domain::wallet::MovedBy;
+use escrow_store::scan::{Scanned, Stored};
+use escrow_store::{Store, StoreError};
+use ledger::Ledger;
+use statements::Statements;
+
+/// Books that are being read.
+#[derive(Debug)]
+pub struct Books<'a> {
+    store: &'a Store,
+    ledger: Ledger,
+    statements: Statements,
+    report: Report,
+}
+
+impl<'a> Books<'a> {
+    /// Of what happened before `cutoff`; of everything if nobody writes meanwhile and there is none.
+    #[must_use]
+    pub fn open(store: &'a Store, cutoff: Option<Timestamp>) -> Self {
+        Self {
+            store,
+            ledger: Ledger::new(cutoff),
+            statements: Statements::new(cutoff),
+            report: Report::default(),
+        }
+    }
+
+    /// Takes an item in.
+    ///
+    /// # Errors
+    /// If the rest of its aggregate could not be read: nothing is known about it then.
+    pub async fn read(&mut self, item: Scanned) -> Result<(), StoreError> {
+        match item.stored {
+            Ok(Stored::Escrow(escrow)) => self.escrow(&escrow).await?,
+            Ok(Stored::Payout(payout)) => self.payout(&payout),
+            Ok(Stored::TopUp(top_up)) => self.top_up(&top_up),
+            Ok(Stored::Wallet(wallet)) => {
+                let name = format!("wallet:{}:{}", wallet.owner, wallet.currency);
+                self.report.wallets = self.report.wallets.saturating_add(1);
+                let lines = self.statements.wallet(self.store, &wallet, &mut self.report.breaks_of(&name)).await?;
+                self.report.lines = self.report.lines.saturating_add(lines);
+            }
+            Ok(Stored::Line(line)) => self.statements.line(&line),
+            Ok(Stored::Parked(parked)) => {
+                self.report.parked = self.report.parked.saturating_add(u64::from(parked.is_some()));
+            }
+            // Parts of aggregates that are read with them, and things without money.
+            Ok(Stored::Page(_) | Stored::Evidence(_) | Stored::Seller(_) | Stored::Other) => {}
+            Err(unreadable) => self.report.broken(&item.key.to_string(), unreadable.to_string()),
+        }
+        Ok(())
+    }
+
+    async fn escrow(&mut self, escrow: &Escrow) -> Result<(), StoreError> {
+        self.report.escrows = self.report.escrows.saturating_add(1);
+        let pages = if escrow.journal.paged == 0 { Vec::new() } else { self.store.journal_entries(escrow).await? };
+        if let Err(error) = verify::check_history(escrow, &pages) {
+            self.report.broken(&escrow.id.to_string(), error.to_string());
+        }
+        self.entries(MovedBy::Escrow(escrow.id), pages.iter().chain(&escrow.journal.entries));
+        Ok(())
+    }
+
+    fn payout(&mut self, payout: &Payout) {
+        self.report.payouts = self.report.payouts.saturating_add(1);
+        if let Err(error) = payout.check_history() {
+            self.report.broken(&payout.id.to_string(), error.to_string());
+        }
+        let id: PayoutId = payout.id;
+        self.entries(MovedBy::Payout(id), &payout.journal.entries);
+        self.statements.payout(payout);
+    }
+
+    fn top_up(&mut self, top_up: &TopUp) {
+        self.report.top_ups = self.report.top_ups.saturating_add(1);
+        if let Err(error) = top_up.check_history() {
+            self.report.broken(&top_up.id.to_string(), error.to_string());
+        }
+        let id: TopUpId = top_up.id;
+        self.entries(MovedBy::TopUp(id), &top_up.journal.entries);
+    }
+
+    fn entries<'e, T: 'e>(&mut self, of: MovedBy, entries: impl IntoIterator<Item = &'e Entry<T>>) {
+        for (number, entry) in (0_u32..).zip(entries) {
+            self.report.entries = self.report.entries.saturating_add(1);
+            self.ledger.book(entry.at, &entry.postings);
+            self.statements.posted(of, number, entry.at, &entry.postings);
+        }
+    }
+
+    /// Everything was read: what was found.
+    #[must_use]
+    pub fn close(self) -> Report {
+        let Self { ledger, statements, mut report, .. } = self;
+        for (name, what) in statements.close() {
+            report.broken(&name, what);
+        }
+        for currency in ledger.unbalanced() {
+            report.broken("ledger", format!("the accounts in {currency} do not sum to zero"));
+        }
+        report.accounts = ledger.sums();
+        report.ok = report.breaks_found == 0;
+        report
+    }
+}

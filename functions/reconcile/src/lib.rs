@@ -1,0 +1,1 @@
+//! Reconciles journals, states and gateways.
