@@ -75,8 +75,11 @@ pub(super) async fn call(
     let path = uri.path().strip_prefix("/sandbox/stripe/v1/").unwrap_or_default();
     let steps: Vec<&str> = path.split('/').collect();
     let query = uri.query().unwrap_or_default();
+    let account = headers.get("stripe-account").and_then(|account| account.to_str().ok());
     let decided = match (&method, steps.as_slice()) {
-        (&Method::GET, steps) => look_up(&sandbox, steps, query, &request),
+        (&Method::GET, steps) => look_up(&sandbox, steps, account, query, &request),
+        // The sandbox has no model of what a platform does in a seller's name.
+        (&Method::POST, _) if account.is_some() => Ok(Err(unrecognized(&method, path))),
         (&Method::POST, steps) => match Action::of(steps) {
             Some(action) => act(&sandbox, action, path, &headers, &body, &request),
             None => Ok(Err(unrecognized(&method, path))),
@@ -128,6 +131,7 @@ fn authorise(headers: &HeaderMap) -> Result<(), Refusal> {
 fn look_up(
     sandbox: &Sandbox,
     path: &[&str],
+    account: Option<&str>,
     query: &str,
     request: &str,
 ) -> Result<Result<Decided, Refusal>, JournalError> {
@@ -151,7 +155,7 @@ fn look_up(
             Some(Fault::LostAfter) => Way::Cut,
             Some(Fault::Fail | Fault::Pending) | None => Way::Clear,
         };
-        let shown = listing::look_up(change.book, path, query);
+        let shown = listing::look_up(change.book, change.now_s(), path, account, query);
         let shown = shown.unwrap_or_else(|| Err(unrecognized(&Method::GET, &path.join("/"))))?;
         Ok(Decided::Answer(Answer::shown(&shown, request, None), way))
     })?;
@@ -295,7 +299,7 @@ fn perform(change: &mut Change<'_>, call: Call<'_>, fault: Option<Fault>) -> Ans
         Some(Fault::Broken) => Err(Refusal::broken()),
         _ => action.work(change, form, fault, public_url),
     };
-    let mut worked = worked.and_then(|value| listing::expanded(change.book, value, &mut expand));
+    let mut worked = worked.and_then(|value| listing::expanded(change.book, change.now_s(), value, &mut expand));
     if fault == Some(Fault::BrokenAfter) {
         worked = Err(Refusal::broken());
     }

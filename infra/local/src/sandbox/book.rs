@@ -1,5 +1,5 @@
-//! What the sandbox knows, by id: sessions, intents, refunds, disputes, accounts and their links, kept answers, events and
-//! their deliveries.
+//! What the sandbox knows, by id: sessions, intents, refunds, disputes, accounts and their links, transfers, payouts,
+//! balance transactions, kept answers, events and their deliveries.
 //!
 //! A change is a list of [`Record`]s, each the whole new state of one object. It is computed from the book, written to the
 //! journal, and only then applied; replaying the journal gives the same book.
@@ -9,6 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{Account, AccountLink};
+use super::balance::Transaction;
+use super::payouts::{Payout, PayoutStatus};
+use super::transfers::Transfer;
 
 /// The new state of one object.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -20,6 +23,9 @@ pub(super) enum Record {
     Dispute(Dispute),
     Account(Account),
     AccountLink(AccountLink),
+    Transfer(Transfer),
+    Payout(Payout),
+    Transaction(Transaction),
     Kept(KeptAnswer),
     Event(Event),
     Delivery(Delivery),
@@ -180,6 +186,9 @@ pub(super) struct Refund {
     pub(super) reason: Option<String>,
     pub(super) metadata: BTreeMap<String, String>,
     pub(super) transaction: String,
+    /// By which its money came back to the balance.
+    #[serde(default)]
+    pub(super) failure_transaction: Option<String>,
     /// Asked for in the gateway's dashboard, not over the API.
     pub(super) by_hand: bool,
 }
@@ -222,14 +231,25 @@ pub(super) struct Dispute {
     pub(super) currency: String,
     pub(super) reason: String,
     pub(super) status: DisputeStatus,
-    pub(super) withdrawal: String,
+    /// The balance transactions by which its money went and came back.
+    pub(super) withdrawal: Option<String>,
     pub(super) reinstatement: Option<String>,
 }
 
-/// Those of Stripe's statuses that a card's dispute comes through.
+impl Dispute {
+    /// Whether its charge may still be refunded.
+    pub(super) const fn leaves_refundable(&self) -> bool {
+        self.status.is_inquiry() || matches!(self.status, DisputeStatus::Won)
+    }
+}
+
+/// Those of Stripe's statuses that a card's dispute comes through. A bank that only asks is a `warning`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum DisputeStatus {
+    WarningNeedsResponse,
+    WarningUnderReview,
+    WarningClosed,
     NeedsResponse,
     UnderReview,
     Won,
@@ -239,6 +259,9 @@ pub(super) enum DisputeStatus {
 impl DisputeStatus {
     pub(super) const fn word(self) -> &'static str {
         match self {
+            Self::WarningNeedsResponse => "warning_needs_response",
+            Self::WarningUnderReview => "warning_under_review",
+            Self::WarningClosed => "warning_closed",
             Self::NeedsResponse => "needs_response",
             Self::UnderReview => "under_review",
             Self::Won => "won",
@@ -247,7 +270,11 @@ impl DisputeStatus {
     }
 
     pub(super) const fn is_over(self) -> bool {
-        matches!(self, Self::Won | Self::Lost)
+        matches!(self, Self::Won | Self::Lost | Self::WarningClosed)
+    }
+
+    pub(super) const fn is_inquiry(self) -> bool {
+        matches!(self, Self::WarningNeedsResponse | Self::WarningUnderReview | Self::WarningClosed)
     }
 }
 
@@ -308,6 +335,24 @@ pub(super) enum DeliveryState {
 pub(super) struct Switches {
     pub(super) next: Vec<ArmedFault>,
     pub(super) webhooks: WebhookSwitches,
+    pub(super) balance: BalanceSwitches,
+    pub(super) payouts: PayoutSwitches,
+}
+
+/// When money counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct BalanceSwitches {
+    /// How many seconds after a charge its money is available; before, it is pending.
+    pub(super) available_after_s: i64,
+}
+
+/// What connected accounts do by themselves.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct PayoutSwitches {
+    /// Every transfer is followed by a payout of the account, which comes to this; none without it.
+    pub(super) automatic: Option<PayoutStatus>,
 }
 
 /// A fault and the kind of call that it waits for.
@@ -326,6 +371,10 @@ pub(super) enum ArmedFault {
     Accounts(Fault),
     /// `POST /v1/account_links`.
     AccountLinks(Fault),
+    /// `POST /v1/transfers`.
+    Transfers(Fault),
+    /// `POST /v1/transfers/{id}/reversals`.
+    Reversals(Fault),
     /// Any `GET`.
     LookUps(Fault),
 }
@@ -339,6 +388,8 @@ impl ArmedFault {
             Self::Refunds(fault) => (Kind::Refunds, fault),
             Self::Accounts(fault) => (Kind::Accounts, fault),
             Self::AccountLinks(fault) => (Kind::AccountLinks, fault),
+            Self::Transfers(fault) => (Kind::Transfers, fault),
+            Self::Reversals(fault) => (Kind::Reversals, fault),
             Self::LookUps(fault) => (Kind::LookUps, fault),
         }
     }
@@ -353,6 +404,8 @@ pub(super) enum Kind {
     Refunds,
     Accounts,
     AccountLinks,
+    Transfers,
+    Reversals,
     LookUps,
 }
 
@@ -365,6 +418,8 @@ impl Kind {
             Self::Refunds => "refunds",
             Self::Accounts => "accounts",
             Self::AccountLinks => "account_links",
+            Self::Transfers => "transfers",
+            Self::Reversals => "reversals",
             Self::LookUps => "look_ups",
         }
     }
@@ -429,6 +484,9 @@ pub(super) struct Book {
     pub(super) accounts: BTreeMap<String, Account>,
     /// By their token.
     pub(super) links: BTreeMap<String, AccountLink>,
+    pub(super) transfers: BTreeMap<String, Transfer>,
+    pub(super) payouts: BTreeMap<String, Payout>,
+    pub(super) transactions: BTreeMap<String, Transaction>,
     pub(super) kept: BTreeMap<String, KeptAnswer>,
     pub(super) events: BTreeMap<String, Event>,
     pub(super) deliveries: BTreeMap<u64, Delivery>,
@@ -478,6 +536,19 @@ impl Book {
             Record::AccountLink(link) => {
                 self.links.insert(link.token.clone(), link);
             }
+            Record::Transfer(transfer) => {
+                let last = transfer.reversals.last().map_or(transfer.number, |reversal| reversal.number);
+                self.last = self.last.max(last);
+                self.transfers.insert(transfer.id.clone(), transfer);
+            }
+            Record::Payout(payout) => {
+                self.last = self.last.max(payout.number);
+                self.payouts.insert(payout.id.clone(), payout);
+            }
+            Record::Transaction(transaction) => {
+                self.last = self.last.max(transaction.number);
+                self.transactions.insert(transaction.id.clone(), transaction);
+            }
             Record::Kept(kept) => {
                 self.kept.insert(kept.key.clone(), kept);
             }
@@ -515,6 +586,9 @@ impl Book {
         records.extend(self.disputes.values().cloned().map(Record::Dispute));
         records.extend(self.accounts.values().cloned().map(Record::Account));
         records.extend(self.links.values().cloned().map(Record::AccountLink));
+        records.extend(self.transfers.values().cloned().map(Record::Transfer));
+        records.extend(self.payouts.values().cloned().map(Record::Payout));
+        records.extend(self.transactions.values().cloned().map(Record::Transaction));
         records.extend(self.kept.values().cloned().map(Record::Kept));
         records.extend(self.events.values().cloned().map(Record::Event));
         records.extend(self.deliveries.values().cloned().map(Record::Delivery));
@@ -527,9 +601,9 @@ impl Book {
         of_charge.map(|refund| refund.amount).sum()
     }
 
-    /// The dispute about a charge, if there is one.
-    pub(super) fn dispute_about(&self, charge: &str) -> Option<&Dispute> {
-        self.disputes.values().find(|dispute| dispute.charge == charge)
+    /// The disputes about a charge.
+    pub(super) fn disputes_about(&self, charge: &str) -> impl Iterator<Item = &Dispute> {
+        self.disputes.values().filter(move |dispute| dispute.charge == charge)
     }
 
     /// The open sessions whose time is over, first the longest over.

@@ -6,7 +6,7 @@ use super::book::{Fault, Kind, RefundStatus};
 use super::change::Change;
 use super::form::Params;
 use super::refusal::Refusal;
-use super::{accounts, checkout, intents, refunds};
+use super::{accounts, checkout, intents, refunds, transfers};
 
 /// A `POST` that the sandbox knows, with the id in its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub(super) enum Action<'r> {
     Refund,
     Account,
     AccountLink,
+    Transfer,
+    Reversal(&'r str),
 }
 
 impl<'r> Action<'r> {
@@ -31,6 +33,8 @@ impl<'r> Action<'r> {
             ["refunds"] => Self::Refund,
             ["accounts"] => Self::Account,
             ["account_links"] => Self::AccountLink,
+            ["transfers"] => Self::Transfer,
+            ["transfers", id, "reversals"] => Self::Reversal(id),
             _ => return None,
         })
     }
@@ -43,6 +47,8 @@ impl<'r> Action<'r> {
             Self::Refund => Kind::Refunds,
             Self::Account => Kind::Accounts,
             Self::AccountLink => Kind::AccountLinks,
+            Self::Transfer => Kind::Transfers,
+            Self::Reversal(_) => Kind::Reversals,
         }
     }
 
@@ -61,6 +67,8 @@ impl<'r> Action<'r> {
             Self::Cancel(id) => intents::cancel(change, id, form),
             Self::Account => accounts::create(change, form),
             Self::AccountLink => accounts::link(change, form, public_url),
+            Self::Transfer => transfers::create(change, form),
+            Self::Reversal(id) => transfers::reverse(change, id, form),
             Self::Refund => {
                 let status = match fault {
                     Some(Fault::Fail) => RefundStatus::Failed,

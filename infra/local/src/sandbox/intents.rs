@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::balance::{self, Cause, Movement};
 use super::book::{Book, Charge, ChargeStatus, Intent, IntentData, IntentStatus, Record};
 use super::change::{Change, random_id};
 use super::checkout::{self, Outcome, Stage};
@@ -190,6 +191,15 @@ pub(super) fn take(change: &mut Change<'_>, intent: &mut Intent) {
     change.put(Record::Intent(intent.clone()));
     change.event("payment_intent.succeeded", objects::intent(intent));
     if let Some(taken) = intent.charges.last() {
+        let movement = Movement {
+            id: &taken.transaction,
+            cause: Cause::Charge,
+            amount: intent.amount,
+            fee: balance::fee(intent.amount),
+            currency: &intent.currency,
+            source: Some(&taken.id),
+        };
+        balance::book(change, &movement);
         change.event("charge.succeeded", objects::charge(change.book, intent, taken));
     }
 }

@@ -7,11 +7,16 @@ use axum::response::Response;
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::book::{Book, DisputeStatus, RefundStatus};
+use super::book::{Book, Dispute, DisputeStatus, RefundStatus};
+use super::disputes::{Funds, Opening};
 use super::onboarding::Played;
 use super::page::LocalRefusal;
+use super::payouts::PayoutStatus;
 use super::switches::{answer, by_hand, read};
-use super::{Sandbox, accounts, amounts, checkout, intents, objects, refunds};
+use super::{Sandbox, accounts, amounts, balance, checkout, disputes, intents, objects, payouts, refunds, transfers};
+
+/// What one adjustment of the balance may be, in the smallest unit.
+const MOST_ADJUSTED: i64 = 1_000_000_000_000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,10 +24,18 @@ struct ChargeBack {
     amount: Option<i64>,
     #[serde(default = "usual_reason")]
     reason: String,
+    #[serde(default)]
+    inquiry: bool,
+    #[serde(default = "yes")]
+    withdraw: bool,
 }
 
 fn usual_reason() -> String {
     "fraudulent".to_owned()
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// `POST …/payment_intents/{id}/chargeback`
@@ -35,7 +48,8 @@ pub(super) async fn chargeback(
     let done = read::<ChargeBack>(&headers, &body).and_then(|asked| {
         by_hand(&sandbox, |change| {
             let (intent, charge) = paid(change.book, &id)?;
-            if change.book.dispute_about(&charge.id).is_some() {
+            let open = |dispute: &Dispute| !dispute.status.is_over() || dispute.status == DisputeStatus::Lost;
+            if change.book.disputes_about(&charge.id).any(open) {
                 return Err(LocalRefusal::conflict(
                     "already_disputed",
                     "There is a dispute about this charge already.",
@@ -46,8 +60,9 @@ pub(super) async fn chargeback(
             if amount < 1 || amount > intent.amount {
                 return Err(LocalRefusal::invalid("amount must be at least 1, and at most what was paid."));
             }
-            let dispute = refunds::charge_back(change, &intent, &charge, amount, &asked.reason);
-            Ok(objects::dispute(&dispute))
+            let opening = Opening { amount, reason: &asked.reason, inquiry: asked.inquiry, withdraw: asked.withdraw };
+            let dispute = disputes::open(change, &intent, &charge, &opening);
+            Ok(objects::dispute(change.book, &dispute))
         })
     });
     answer(done)
@@ -64,6 +79,8 @@ fn paid(book: &Book, intent: &str) -> Result<(super::book::Intent, super::book::
 #[serde(deny_unknown_fields)]
 struct Rule {
     status: DisputeStatus,
+    #[serde(default = "yes")]
+    funds: bool,
 }
 
 /// `POST …/disputes/{id}`
@@ -76,11 +93,37 @@ pub(super) async fn rule(
     let done = read::<Rule>(&headers, &body).and_then(|asked| {
         by_hand(&sandbox, |change| {
             let dispute = change.book.disputes.get(&id).cloned().ok_or_else(|| LocalRefusal::missing("dispute"))?;
-            if !refunds::rule(change, &dispute, asked.status) {
-                let detail = format!("The dispute is {}.", dispute.status.word());
+            let Some(ruled) = disputes::turn(change, &dispute, asked.status, asked.funds) else {
+                let detail =
+                    format!("A dispute that is {} cannot become {}.", dispute.status.word(), asked.status.word());
                 return Err(LocalRefusal::conflict("dispute_final", detail));
-            }
-            change.book.disputes.get(&id).map(objects::dispute).ok_or_else(|| LocalRefusal::missing("dispute"))
+            };
+            Ok(objects::dispute(change.book, &ruled))
+        })
+    });
+    answer(done)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MoveFunds {
+    funds: Funds,
+}
+
+/// `POST …/disputes/{id}/funds`
+pub(super) async fn move_funds(
+    State(sandbox): State<Sandbox>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let done = read::<MoveFunds>(&headers, &body).and_then(|asked| {
+        by_hand(&sandbox, |change| {
+            let dispute = change.book.disputes.get(&id).cloned().ok_or_else(|| LocalRefusal::missing("dispute"))?;
+            let Some(moved) = disputes::move_funds(change, dispute, asked.funds) else {
+                return Err(LocalRefusal::conflict("funds_final", "The dispute's money cannot go there, or is there."));
+            };
+            Ok(objects::dispute(change.book, &moved))
         })
     });
     answer(done)
@@ -185,6 +228,122 @@ pub(super) async fn turn_account(
         by_hand(&sandbox, |change| {
             let account = change.book.accounts.get(&id).cloned().ok_or_else(|| LocalRefusal::missing("account"))?;
             Ok(accounts::shown(&accounts::turn(change, &account, played.outcome, played.currently_due)))
+        })
+    });
+    answer(done)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PayOut {
+    amount: Option<i64>,
+    currency: Option<String>,
+    #[serde(default = "usual_end")]
+    status: PayoutStatus,
+    failure_code: Option<String>,
+}
+
+const fn usual_end() -> PayoutStatus {
+    PayoutStatus::Paid
+}
+
+/// `POST …/accounts/{id}/payouts`
+pub(super) async fn pay_out(
+    State(sandbox): State<Sandbox>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let done = read::<PayOut>(&headers, &body).and_then(|asked| {
+        by_hand(&sandbox, |change| {
+            let account = change.book.accounts.get(&id).ok_or_else(|| LocalRefusal::missing("account"))?;
+            let currency = asked.currency.unwrap_or_else(|| account.default_currency.clone());
+            let there = payouts::balance(change.book, &id, &currency);
+            let amount = asked.amount.unwrap_or(there);
+            if amount < 1 || amount > there {
+                let detail = format!("The account has {} to pay out.", amounts::shown(there, &currency));
+                return Err(LocalRefusal::conflict("nothing_to_pay_out", detail));
+            }
+            let payout = payouts::make(change, &id, (&currency, amount), asked.status, asked.failure_code, false);
+            Ok(payouts::shown(&payout))
+        })
+    });
+    answer(done)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TurnPayout {
+    status: PayoutStatus,
+    failure_code: Option<String>,
+}
+
+/// `POST …/payouts/{id}`
+pub(super) async fn turn_payout(
+    State(sandbox): State<Sandbox>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let done = read::<TurnPayout>(&headers, &body).and_then(|asked| {
+        by_hand(&sandbox, |change| {
+            let payout = change.book.payouts.get(&id).cloned().ok_or_else(|| LocalRefusal::missing("payout"))?;
+            let Some(turned) = payouts::turn(change, &payout, asked.status, asked.failure_code) else {
+                let detail =
+                    format!("A payout that is {} cannot become {}.", payout.status.word(), asked.status.word());
+                return Err(LocalRefusal::conflict("payout_final", detail));
+            };
+            Ok(payouts::shown(&turned))
+        })
+    });
+    answer(done)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TakeBack {
+    amount: Option<i64>,
+}
+
+/// `POST …/transfers/{id}/reversals`: Stripe asks nobody whether the account still has it.
+pub(super) async fn reverse_transfer(
+    State(sandbox): State<Sandbox>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let done = read::<TakeBack>(&headers, &body).and_then(|asked| {
+        by_hand(&sandbox, |change| {
+            let transfer = change.book.transfers.get(&id).cloned().ok_or_else(|| LocalRefusal::missing("transfer"))?;
+            let amount = transfers::reversible(&transfer, asked.amount);
+            let amount = amount.map_err(|refusal| LocalRefusal::conflict("reversal_refused", refusal.message))?;
+            let turned = transfers::take_back(change, transfer, amount, std::collections::BTreeMap::new());
+            Ok(transfers::shown(&turned))
+        })
+    });
+    answer(done)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Adjust {
+    currency: String,
+    amount: i64,
+}
+
+/// `POST …/balance`
+pub(super) async fn adjust_balance(State(sandbox): State<Sandbox>, headers: HeaderMap, body: Bytes) -> Response {
+    let done = read::<Adjust>(&headers, &body).and_then(|asked| {
+        let currency = amounts::currency(&asked.currency, "currency".to_owned());
+        let currency = currency.map_err(|refusal| LocalRefusal::invalid(refusal.message))?;
+        if asked.amount == 0 || !(-MOST_ADJUSTED..=MOST_ADJUSTED).contains(&asked.amount) {
+            return Err(LocalRefusal::invalid(format!(
+                "amount is from -{MOST_ADJUSTED} to {MOST_ADJUSTED}, and not 0."
+            )));
+        }
+        by_hand(&sandbox, |change| {
+            balance::adjust(change, &currency, asked.amount);
+            Ok(balance::balance(change.book, change.now_s()))
         })
     });
     answer(done)

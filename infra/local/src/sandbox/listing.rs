@@ -2,48 +2,109 @@
 
 use serde_json::Value;
 
-use super::book::{Book, DeliveryState};
-use super::checkout;
+use super::book::{Book, DeliveryState, Intent};
 use super::form::Params;
-use super::objects;
 use super::refusal::Refusal;
+use super::{balance, checkout, objects, payouts};
 
-/// Answers a `GET`; None if there is no such path.
-pub(super) fn look_up(book: &Book, path: &[&str], mut query: Params) -> Option<Result<Value, Refusal>> {
-    let answered = match path {
-        ["checkout", "sessions"] => sessions(book, &mut query),
+/// Fields that hold an id of something that can be shown in its place.
+const EXPANDABLE: &[&str] = &[
+    "balance_transaction",
+    "charge",
+    "destination",
+    "failure_balance_transaction",
+    "latest_charge",
+    "payment_intent",
+    "source",
+    "source_transaction",
+    "transfer",
+];
+/// Stripe expands at most four steps deep (docs.stripe.com/api/expanding_objects).
+const DEEPEST_EXPANSION: usize = 4;
+
+/// Answers a `GET`; None if there is no such path. `account` is the connected account in whose name it is asked
+/// (`Stripe-Account`).
+pub(super) fn look_up(
+    book: &Book,
+    now_s: i64,
+    path: &[&str],
+    account: Option<&str>,
+    mut query: Params,
+) -> Option<Result<Value, Refusal>> {
+    let shown = match account {
+        Some(account) => of_account(book, account, path, &mut query),
+        None => of_platform(book, now_s, path, &mut query),
+    }?;
+    Some(shown.and_then(|value| {
+        let value = expanded(book, now_s, value, &mut query)?;
+        query.finish()?;
+        Ok(value)
+    }))
+}
+
+/// What a connected account has: its balance and its payouts.
+fn of_account(book: &Book, account: &str, path: &[&str], query: &mut Params) -> Option<Result<Value, Refusal>> {
+    if let Err(refusal) = super::accounts::find(book, account) {
+        return Some(Err(refusal));
+    }
+    Some(match path {
+        ["balance"] => Ok(payouts::balance_shown(book, account)),
+        ["payouts"] => payouts(book, account, query),
+        ["payouts", id] => {
+            let own = book.payouts.get(*id).filter(|payout| payout.account == account);
+            own.map(payouts::shown).ok_or_else(|| Refusal::missing("payout", id, "payout"))
+        }
+        _ => return None,
+    })
+}
+
+fn of_platform(book: &Book, now_s: i64, path: &[&str], query: &mut Params) -> Option<Result<Value, Refusal>> {
+    Some(match path {
+        ["checkout", "sessions"] => sessions(book, query),
         ["checkout", "sessions", id] => checkout::find(book, id).map(objects::session),
         ["checkout", "sessions", id, "line_items"] => checkout::find(book, id).map(objects::line_items),
-        ["payment_intents"] => intents(book, &mut query),
+        ["payment_intents"] => intents(book, query),
         // A page's script may ask with the secret instead of a key; here it is only a parameter.
         ["payment_intents", id] => super::intents::find(book, id)
             .and_then(|intent| query.text("client_secret").map(|_| objects::intent(intent))),
+        ["charges"] => charges(book, query),
         ["charges", id] => {
             let found = book.charge(id).map(|(intent, charge)| objects::charge(book, intent, charge));
             found.ok_or_else(|| Refusal::missing("charge", id, "id"))
         }
-        ["refunds"] => refunds(book, &mut query),
+        ["refunds"] => refunds(book, query),
         ["refunds", id] => {
             book.refunds.get(*id).map(objects::refund).ok_or_else(|| Refusal::missing("refund", id, "refund"))
         }
-        ["disputes"] => disputes(book, &mut query),
-        ["disputes", id] => {
-            book.disputes.get(*id).map(objects::dispute).ok_or_else(|| Refusal::missing("dispute", id, "dispute"))
+        ["disputes"] => disputes(book, query),
+        ["disputes", id] => book
+            .disputes
+            .get(*id)
+            .map(|dispute| objects::dispute(book, dispute))
+            .ok_or_else(|| Refusal::missing("dispute", id, "dispute")),
+        ["transfers"] => transfers(book, query),
+        ["transfers", id] => super::transfers::find(book, id).map(super::transfers::shown),
+        ["transfers", id, "reversals"] => reversals(book, id, query),
+        ["transfers", id, "reversals", reversal] => super::transfers::find(book, id).and_then(|transfer| {
+            let found = transfer.reversals.iter().find(|known| known.id == **reversal);
+            let found = found.map(|known| super::transfers::reversal_shown(transfer, known));
+            found.ok_or_else(|| Refusal::missing("transfer reversal", reversal, "id"))
+        }),
+        ["balance"] => Ok(balance::balance(book, now_s)),
+        ["balance_transactions"] => transactions(book, now_s, query),
+        ["balance_transactions", id] => {
+            let found = book.transactions.get(*id).map(|transaction| balance::shown(transaction, now_s));
+            found.ok_or_else(|| Refusal::missing("balance transaction", id, "id"))
         }
-        ["accounts"] => accounts(book, &mut query),
+        ["accounts"] => accounts(book, query),
         ["accounts", id] => super::accounts::find(book, id).map(super::accounts::shown),
-        ["events"] => events(book, &mut query),
+        ["events"] => events(book, query),
         ["events", id] => {
             let found = book.events.get(*id).and_then(|event| event_shown(book, &event.id));
             found.ok_or_else(|| Refusal::missing("event", id, "id"))
         }
         _ => return None,
-    };
-    Some(answered.and_then(|value| {
-        let value = expanded(book, value, &mut query)?;
-        query.finish()?;
-        Ok(value)
-    }))
+    })
 }
 
 /// One object of a list: its id, its place, when it was made, and how it is shown.
@@ -119,9 +180,87 @@ fn disputes(book: &Book, query: &mut Params) -> Result<Value, Refusal> {
         id: &dispute.id,
         number: dispute.number,
         created: dispute.created,
-        show: Box::new(|| objects::dispute(dispute)),
+        show: Box::new(move || objects::dispute(book, dispute)),
     });
     page("/v1/disputes", entries.collect(), query)
+}
+
+fn charges(book: &Book, query: &mut Params) -> Result<Value, Refusal> {
+    let of_intent = query.text("payment_intent")?;
+    let of_group = query.text("transfer_group")?;
+    let suits = |intent: &&Intent| {
+        of_intent.as_ref().is_none_or(|id| *id == intent.id)
+            && of_group.as_ref().is_none_or(|group| intent.data.transfer_group.as_ref() == Some(group))
+    };
+    let mut entries = Vec::new();
+    for intent in book.intents.values().filter(suits) {
+        entries.extend(intent.charges.iter().rev().map(|charge| Entry {
+            id: &charge.id,
+            number: intent.number,
+            created: charge.created,
+            show: Box::new(move || objects::charge(book, intent, charge)),
+        }));
+    }
+    page("/v1/charges", entries, query)
+}
+
+fn transfers(book: &Book, query: &mut Params) -> Result<Value, Refusal> {
+    let group = query.text("transfer_group")?;
+    let destination = query.text("destination")?;
+    let entries = book.transfers.values().filter(|transfer| {
+        group.as_ref().is_none_or(|group| transfer.group.as_ref() == Some(group))
+            && destination.as_ref().is_none_or(|destination| *destination == transfer.destination)
+    });
+    let entries = entries.map(|transfer| Entry {
+        id: &transfer.id,
+        number: transfer.number,
+        created: transfer.created,
+        show: Box::new(|| super::transfers::shown(transfer)),
+    });
+    page("/v1/transfers", entries.collect(), query)
+}
+
+fn reversals(book: &Book, id: &str, query: &mut Params) -> Result<Value, Refusal> {
+    let transfer = super::transfers::find(book, id)?;
+    let entries = transfer.reversals.iter().map(|reversal| Entry {
+        id: &reversal.id,
+        number: reversal.number,
+        created: reversal.created,
+        show: Box::new(move || super::transfers::reversal_shown(transfer, reversal)),
+    });
+    page(&format!("/v1/transfers/{id}/reversals"), entries.collect(), query)
+}
+
+fn payouts(book: &Book, account: &str, query: &mut Params) -> Result<Value, Refusal> {
+    let status = query.choice("status", &["pending", "in_transit", "paid", "failed", "canceled"])?;
+    let entries = book.payouts.values().filter(|payout| {
+        payout.account == account && status.as_deref().is_none_or(|status| status == payout.status.word())
+    });
+    let entries = entries.map(|payout| Entry {
+        id: &payout.id,
+        number: payout.number,
+        created: payout.created,
+        show: Box::new(|| payouts::shown(payout)),
+    });
+    page("/v1/payouts", entries.collect(), query)
+}
+
+fn transactions(book: &Book, now_s: i64, query: &mut Params) -> Result<Value, Refusal> {
+    let currency = query.text("currency")?;
+    let kind = query.text("type")?;
+    let source = query.text("source")?;
+    let entries = book.transactions.values().filter(|transaction| {
+        currency.as_ref().is_none_or(|currency| *currency == transaction.currency)
+            && kind.as_ref().is_none_or(|kind| *kind == transaction.cause.words().0)
+            && source.as_ref().is_none_or(|source| transaction.source.as_ref() == Some(source))
+    });
+    let entries = entries.map(|transaction| Entry {
+        id: &transaction.id,
+        number: transaction.number,
+        created: transaction.created,
+        show: Box::new(move || balance::shown(transaction, now_s)),
+    });
+    page("/v1/balance_transactions", entries.collect(), query)
 }
 
 fn accounts(book: &Book, query: &mut Params) -> Result<Value, Refusal> {
@@ -175,7 +314,8 @@ fn page(url: &str, mut entries: Vec<Entry<'_>>, query: &mut Params) -> Result<Va
         Refusal::param("parameter_invalid_integer", "limit".to_owned(), message)
     })?;
     created(&mut entries, query)?;
-    entries.sort_by_key(|entry| std::cmp::Reverse(entry.number));
+    // Numbers tell apart what was made in one second; a charge has its intent's.
+    entries.sort_by_key(|entry| std::cmp::Reverse((entry.created, entry.number)));
     let place = |id: &str, param: &str| {
         let found = entries.iter().position(|entry| entry.id == id);
         found.ok_or_else(|| Refusal::missing("object", id, param))
@@ -213,32 +353,59 @@ fn created(entries: &mut Vec<Entry<'_>>, query: &mut Params) -> Result<(), Refus
     Ok(())
 }
 
-/// `expand[]`: objects instead of their ids, one step deep.
-pub(super) fn expanded(book: &Book, mut value: Value, query: &mut Params) -> Result<Value, Refusal> {
-    for field in query.texts("expand")? {
-        let refused = || Refusal {
-            param: Some("expand".to_owned()),
-            ..Refusal::invalid(format!("This property cannot be expanded ({field})."))
-        };
-        if field == "line_items" && value["object"] == "checkout.session" {
-            let session = value["id"].as_str().and_then(|id| book.sessions.get(id)).ok_or_else(refused)?;
-            value["line_items"] = objects::line_items(session);
-            continue;
+/// `expand[]`: objects instead of their ids, along a path like `data.source.charge`.
+pub(super) fn expanded(book: &Book, now_s: i64, mut value: Value, query: &mut Params) -> Result<Value, Refusal> {
+    for path in query.texts("expand")? {
+        let steps: Vec<&str> = path.split('.').collect();
+        let done = steps.len() <= DEEPEST_EXPANSION && expand(book, now_s, &mut value, &steps);
+        if !done {
+            let message = format!("This property cannot be expanded ({path}).");
+            return Err(Refusal { param: Some("expand".to_owned()), ..Refusal::invalid(message) });
         }
-        let id = match value.get(&field) {
-            Some(Value::String(id)) => id.clone(),
-            // There is nothing to show instead of null.
-            Some(Value::Null) => continue,
-            _ => return Err(refused()),
-        };
-        let object = match field.as_str() {
-            "payment_intent" => book.intents.get(&id).map(objects::intent),
-            "charge" | "latest_charge" => {
-                book.charge(&id).map(|(intent, charge)| objects::charge(book, intent, charge))
-            }
-            _ => None,
-        };
-        value[&field] = object.ok_or_else(refused)?;
     }
     Ok(value)
+}
+
+/// False if there is nothing that could be shown there.
+fn expand(book: &Book, now_s: i64, value: &mut Value, path: &[&str]) -> bool {
+    let Some((step, rest)) = path.split_first() else { return true };
+    if *step == "line_items" && value["object"] == "checkout.session" {
+        let Some(session) = value["id"].as_str().and_then(|id| book.sessions.get(id)) else { return false };
+        value["line_items"] = objects::line_items(session);
+        return rest.is_empty();
+    }
+    let Some(place) = value.get_mut(step) else { return false };
+    match place {
+        // There is nothing to show instead of null.
+        Value::Null => true,
+        Value::Array(items) if *step == "data" => items.iter_mut().all(|item| expand(book, now_s, item, rest)),
+        Value::Object(_) => !rest.is_empty() && expand(book, now_s, place, rest),
+        Value::String(id) if EXPANDABLE.contains(step) => match object(book, now_s, id) {
+            Some(object) => {
+                *place = object;
+                expand(book, now_s, place, rest)
+            }
+            None => false,
+        },
+        _ => false,
+    }
+}
+
+/// The object with an id, whatever it is.
+fn object(book: &Book, now_s: i64, id: &str) -> Option<Value> {
+    let (kind, _) = id.split_once('_')?;
+    match kind {
+        "acct" => book.accounts.get(id).map(super::accounts::shown),
+        "ch" => book.charge(id).map(|(intent, charge)| objects::charge(book, intent, charge)),
+        "du" => book.disputes.get(id).map(|dispute| objects::dispute(book, dispute)),
+        "pi" => book.intents.get(id).map(objects::intent),
+        "re" => book.refunds.get(id).map(objects::refund),
+        "tr" => book.transfers.get(id).map(super::transfers::shown),
+        "trr" => book.transfers.values().find_map(|transfer| {
+            let reversal = transfer.reversals.iter().find(|reversal| reversal.id == id)?;
+            Some(super::transfers::reversal_shown(transfer, reversal))
+        }),
+        "txn" => book.transactions.get(id).map(|transaction| balance::shown(transaction, now_s)),
+        _ => None,
+    }
 }

@@ -13,10 +13,12 @@
 mod accounts;
 mod amounts;
 mod api;
+mod balance;
 mod book;
 mod calls;
 mod change;
 mod checkout;
+mod disputes;
 mod form;
 mod intents;
 mod interventions;
@@ -26,10 +28,12 @@ mod objects;
 mod onboarding;
 mod page;
 mod page_html;
+mod payouts;
 mod refunds;
 mod refusal;
 mod state;
 mod switches;
+mod transfers;
 mod webhooks;
 
 #[cfg(test)]
@@ -179,10 +183,15 @@ impl Sandbox {
             .route(&format!("{switches}/payment_intents/{{id}}/chargeback"), post(interventions::chargeback))
             .route(&format!("{switches}/payment_intents/{{id}}/refund"), post(interventions::refund_by_hand))
             .route(&format!("{switches}/disputes/{{id}}"), post(interventions::rule))
+            .route(&format!("{switches}/disputes/{{id}}/funds"), post(interventions::move_funds))
             .route(&format!("{switches}/refunds/{{id}}"), post(interventions::turn_refund))
             .route(&format!("{switches}/sessions/{{id}}/second_capture"), post(interventions::second_capture))
             .route(&format!("{switches}/payment_intents/{{id}}/second_capture"), post(interventions::second_capture))
             .route(&format!("{switches}/accounts/{{id}}"), post(interventions::turn_account))
+            .route(&format!("{switches}/accounts/{{id}}/payouts"), post(interventions::pay_out))
+            .route(&format!("{switches}/payouts/{{id}}"), post(interventions::turn_payout))
+            .route(&format!("{switches}/transfers/{{id}}/reversals"), post(interventions::reverse_transfer))
+            .route(&format!("{switches}/balance"), post(interventions::adjust_balance))
             .route(&format!("{switches}/events"), post(switches::send_raw))
             .route(&format!("{switches}/events/{{id}}/resend"), post(switches::resend))
             .layer(DefaultBodyLimit::max(LARGEST_BODY))

@@ -5,15 +5,11 @@
 
 use serde_json::{Value, json};
 
+use super::balance;
 use super::book::{Book, Charge, ChargeStatus, Dispute, Intent, IntentStatus, Refund, RefundStatus, Session};
 
 /// The API version of every object and event: the one that the Stripe SDK of this workspace is made for.
 pub(super) const API_VERSION: &str = "2026-09-30.endive";
-
-/// Stripe's fee in this sandbox, in the smallest unit: 2.9 % of the charge, rounded down.
-const fn fee(amount: i64) -> i64 {
-    amount * 29 / 1_000
-}
 
 /// An object with the fields that are there and empty.
 fn with_nulls(mut object: Value, names: &[&str]) -> Value {
@@ -243,7 +239,7 @@ pub(super) fn charge(book: &Book, intent: &Intent, charge: &Charge) -> Value {
         "created": charge.created,
         "currency": intent.currency,
         "description": intent.data.description,
-        "disputed": book.dispute_about(&charge.id).is_some(),
+        "disputed": book.disputes_about(&charge.id).next().is_some(),
         "failure_code": failed.then_some("card_declined"),
         "failure_message": failed.then_some("Your card was declined."),
         "fraud_details": {},
@@ -320,7 +316,7 @@ pub(super) fn refund(refund: &Refund) -> Value {
     match refund.status {
         RefundStatus::Pending => value["pending_reason"] = json!("processing"),
         RefundStatus::Failed => {
-            value["failure_balance_transaction"] = json!(refund.transaction.replace("txn_", "txn_f"));
+            value["failure_balance_transaction"] = json!(refund.failure_transaction);
             value["failure_reason"] = json!("expired_or_canceled_card");
         }
         RefundStatus::Succeeded | RefundStatus::Canceled => {}
@@ -329,20 +325,11 @@ pub(super) fn refund(refund: &Refund) -> Value {
 }
 
 /// <https://docs.stripe.com/api/disputes/object>
-pub(super) fn dispute(dispute: &Dispute) -> Value {
-    let movement = |id: &str, amount: i64, fee: i64| {
-        json!({
-            "id": id, "object": "balance_transaction", "amount": amount, "available_on": dispute.created,
-            "balance_type": "payments", "created": dispute.created, "currency": dispute.currency,
-            "description": format!("Chargeback for {}", dispute.charge), "exchange_rate": null, "fee": fee,
-            "fee_details": [{"amount": fee, "application": null, "currency": dispute.currency,
-                             "description": "Dispute fee", "type": "stripe_fee"}],
-            "net": amount - fee, "reporting_category": "dispute", "source": dispute.id, "status": "available",
-            "type": "adjustment",
-        })
-    };
-    let mut movements = vec![movement(&dispute.withdrawal, -dispute.amount, fee(dispute.amount))];
-    movements.extend(dispute.reinstatement.as_deref().map(|id| movement(id, dispute.amount, 0)));
+pub(super) fn dispute(book: &Book, dispute: &Dispute) -> Value {
+    let moved = [&dispute.withdrawal, &dispute.reinstatement].into_iter().flatten();
+    let transactions = moved.filter_map(|id| book.transactions.get(id));
+    let movements: Vec<Value> =
+        transactions.map(|transaction| balance::shown(transaction, transaction.available_on)).collect();
     let evidence: serde_json::Map<String, Value> = [
         "access_activity_log",
         "billing_address",
@@ -376,6 +363,7 @@ pub(super) fn dispute(dispute: &Dispute) -> Value {
     .map(|name| (name.to_owned(), Value::Null))
     .chain([("enhanced_evidence".to_owned(), json!({}))])
     .collect();
+    let case = if dispute.status.is_inquiry() { "inquiry" } else { "chargeback" };
     json!({
         "id": dispute.id,
         "object": "dispute",
@@ -389,11 +377,11 @@ pub(super) fn dispute(dispute: &Dispute) -> Value {
         "evidence": evidence,
         "evidence_details": {"due_by": dispute.created + 7 * 86_400, "enhanced_eligibility": {}, "has_evidence": false,
                              "past_due": false, "submission_count": 0},
-        "is_charge_refundable": false,
+        "is_charge_refundable": dispute.leaves_refundable(),
         "livemode": false,
         "metadata": {},
         "payment_intent": dispute.intent,
-        "payment_method_details": {"card": {"brand": "visa", "case_type": "chargeback", "network": "visa",
+        "payment_method_details": {"card": {"brand": "visa", "case_type": case, "network": "visa",
                                             "network_reason_code": "10.4"}, "type": "card"},
         "reason": dispute.reason,
         "status": dispute.status.word(),

@@ -1,9 +1,10 @@
-//! Money going back: refunds, and the chargebacks that take it without asking.
+//! Money going back to buyers.
 
 use serde_json::{Value, json};
 
 use super::amounts;
-use super::book::{Book, Charge, Dispute, DisputeStatus, Intent, Record, Refund, RefundStatus};
+use super::balance::{self, Cause, Movement};
+use super::book::{Book, Charge, Intent, Record, Refund, RefundStatus};
 use super::change::{Change, random_id};
 use super::form::Params;
 use super::objects;
@@ -71,7 +72,8 @@ pub(super) fn new(
     charge: &Charge,
     amount: Option<i64>,
 ) -> Result<Refund, Refusal> {
-    if change.book.dispute_about(&charge.id).is_some_and(|dispute| dispute.status != DisputeStatus::Won) {
+    // While the bank only asks a refund is possible, and the best answer; after a chargeback it would pay twice.
+    if change.book.disputes_about(&charge.id).any(|dispute| !dispute.leaves_refundable()) {
         let message = format!("Charge {} has been charged back; cannot issue a refund.", charge.id);
         return Err(Refusal::state(Some("charge_disputed"), None, message));
     }
@@ -106,6 +108,7 @@ pub(super) fn new(
         reason: None,
         metadata: std::collections::BTreeMap::new(),
         transaction: random_id("txn_3", 23),
+        failure_transaction: None,
         by_hand: false,
     })
 }
@@ -115,6 +118,7 @@ pub(super) fn tell(change: &mut Change<'_>, intent: &Intent, charge: &Charge, re
     let before = change.book.refunded(&charge.id);
     change.put(Record::Refund(refund.clone()));
     if refund.status.takes_money() {
+        move_balance(change, refund, &refund.transaction, Cause::Refund);
         let former = json!({"amount_refunded": before, "refunded": false});
         change.event_about("charge.refunded", objects::charge(change.book, intent, charge), Some(former));
     }
@@ -144,11 +148,23 @@ pub(super) fn turn(change: &mut Change<'_>, refund: &Refund, to: RefundStatus) -
         | (RefundStatus::Failed | RefundStatus::Canceled, _) => false,
     };
     if possible {
-        let turned = Refund { status: to, ..refund.clone() };
+        let mut turned = Refund { status: to, ..refund.clone() };
+        if !to.takes_money() {
+            let id = random_id("txn_3", 23);
+            move_balance(change, refund, &id, Cause::RefundFailure);
+            turned.failure_transaction = Some(id);
+        }
         change.put(Record::Refund(turned.clone()));
         tell_end(change, &turned, refund.status);
     }
     possible
+}
+
+/// The money of a refund leaves the balance, or comes back to it.
+fn move_balance(change: &mut Change<'_>, refund: &Refund, id: &str, cause: Cause) {
+    let amount = if cause == Cause::RefundFailure { refund.amount } else { -refund.amount };
+    let movement = Movement { id, cause, amount, fee: 0, currency: &refund.currency, source: Some(&refund.id) };
+    balance::book(change, &movement);
 }
 
 fn tell_end(change: &mut Change<'_>, refund: &Refund, before: RefundStatus) {
@@ -157,50 +173,4 @@ fn tell_end(change: &mut Change<'_>, refund: &Refund, before: RefundStatus) {
     if refund.status == RefundStatus::Failed {
         change.event_about("refund.failed", objects::refund(refund), Some(former));
     }
-}
-
-/// The buyer's bank takes the money back, and Stripe takes it from the account at once.
-pub(super) fn charge_back(
-    change: &mut Change<'_>,
-    intent: &Intent,
-    charge: &Charge,
-    amount: i64,
-    reason: &str,
-) -> Dispute {
-    let dispute = Dispute {
-        id: random_id("du_1", 23),
-        number: change.number(),
-        created: change.now_s(),
-        intent: intent.id.clone(),
-        charge: charge.id.clone(),
-        amount,
-        currency: intent.currency.clone(),
-        reason: reason.to_owned(),
-        status: DisputeStatus::NeedsResponse,
-        withdrawal: random_id("txn_1", 23),
-        reinstatement: None,
-    };
-    change.put(Record::Dispute(dispute.clone()));
-    change.event("charge.dispute.created", objects::dispute(&dispute));
-    change.event("charge.dispute.funds_withdrawn", objects::dispute(&dispute));
-    dispute
-}
-
-/// A dispute goes on or ends. False when it is over already.
-pub(super) fn rule(change: &mut Change<'_>, dispute: &Dispute, to: DisputeStatus) -> bool {
-    if dispute.status.is_over() || dispute.status == to {
-        return false;
-    }
-    let mut ruled = Dispute { status: to, ..dispute.clone() };
-    if to == DisputeStatus::Won {
-        ruled.reinstatement = Some(random_id("txn_1", 23));
-    }
-    change.put(Record::Dispute(ruled.clone()));
-    let former = json!({"status": dispute.status.word()});
-    let kind = if to.is_over() { "charge.dispute.closed" } else { "charge.dispute.updated" };
-    change.event_about(kind, objects::dispute(&ruled), Some(former));
-    if to == DisputeStatus::Won {
-        change.event("charge.dispute.funds_reinstated", objects::dispute(&ruled));
-    }
-    true
 }

@@ -1,10 +1,13 @@
 //! What `GET /_local/sandbox/stripe` shows: everything that the sandbox knows, in short.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
+use super::balance;
 use super::book::{Book, DeliveryState};
 
-pub(super) fn shown(book: &Book) -> Value {
+pub(super) fn shown(book: &Book, now_s: i64) -> Value {
     let sessions: Vec<Value> = book
         .sessions
         .values()
@@ -34,19 +37,15 @@ pub(super) fn shown(book: &Book) -> Value {
         })
         .collect();
     // How often each refund of ours took effect: more than once is the mistake that this sandbox is there to show.
-    let mut effects: std::collections::BTreeMap<&str, u32> = std::collections::BTreeMap::new();
-    for refund in book.refunds.values().filter(|refund| refund.status.takes_money()) {
-        if let Some(ours) = refund.metadata.get("refund_id") {
-            let count = effects.entry(ours).or_default();
-            *count = count.saturating_add(1);
-        }
-    }
+    let made = book.refunds.values().filter(|refund| refund.status.takes_money());
+    let refund_effects = effects(made.map(|refund| &refund.metadata), "refund_id");
     let disputes: Vec<Value> = book
         .disputes
         .values()
         .map(|dispute| {
             json!({"id": dispute.id, "status": dispute.status.word(), "amount": dispute.amount,
-                   "payment_intent": dispute.intent})
+                   "payment_intent": dispute.intent, "withdrawn": dispute.withdrawal.is_some(),
+                   "reinstated": dispute.reinstatement.is_some()})
         })
         .collect();
     let accounts: Vec<Value> = book
@@ -55,6 +54,25 @@ pub(super) fn shown(book: &Book) -> Value {
         .map(|account| {
             json!({"id": account.id, "standing": account.standing, "takes_transfers": account.takes_transfers(),
                    "currently_due": account.currently_due, "metadata": account.metadata})
+        })
+        .collect();
+    let transfers: Vec<Value> = book
+        .transfers
+        .values()
+        .map(|transfer| {
+            json!({"id": transfer.id, "amount": transfer.amount, "reversed": transfer.reversed(),
+                   "currency": transfer.currency, "destination": transfer.destination,
+                   "source_transaction": transfer.source, "transfer_group": transfer.group,
+                   "metadata": transfer.metadata})
+        })
+        .collect();
+    let transfer_effects = effects(book.transfers.values().map(|transfer| &transfer.metadata), "payout_id");
+    let payouts: Vec<Value> = book
+        .payouts
+        .values()
+        .map(|payout| {
+            json!({"id": payout.id, "account": payout.account, "status": payout.status.word(), "amount": payout.amount,
+                   "currency": payout.currency, "failure_code": payout.failure})
         })
         .collect();
     let events: Vec<Value> = {
@@ -72,6 +90,18 @@ pub(super) fn shown(book: &Book) -> Value {
                    "due": (delivery.state == DeliveryState::Waiting).then_some(delivery.due)})
         })
         .collect();
-    json!({"sessions": sessions, "payment_intents": intents, "refunds": list, "refund_effects": effects,
-           "disputes": disputes, "accounts": accounts, "events": events, "webhooks": deliveries, "switches": book.switches})
+    json!({"sessions": sessions, "payment_intents": intents, "refunds": list, "refund_effects": refund_effects,
+           "disputes": disputes, "accounts": accounts,
+           "transfers": transfers, "transfer_effects": transfer_effects, "payouts": payouts,
+           "balance": balance::balance(book, now_s), "events": events, "webhooks": deliveries, "switches": book.switches})
+}
+
+/// How many objects carry each value of this key.
+fn effects<'m>(all: impl Iterator<Item = &'m BTreeMap<String, String>>, key: &str) -> BTreeMap<&'m str, u32> {
+    let mut effects: BTreeMap<&str, u32> = BTreeMap::new();
+    for ours in all.filter_map(|metadata| metadata.get(key)) {
+        let count = effects.entry(ours).or_default();
+        *count = count.saturating_add(1);
+    }
+    effects
 }

@@ -2,20 +2,28 @@
 //!
 //! | Call | Does |
 //! |---|---|
-//! | `GET …/stripe` | shows sessions, intents, refunds (and how often each of ours took effect), disputes, webhooks, calls |
-//! | `POST …/stripe` `{next?, webhooks?}` | sets the faults of the next API calls, and how webhooks travel |
-//! | `POST …/payment_intents/{id}/chargeback` `{amount?, reason?}` | the buyer's bank takes the money back |
-//! | `POST …/disputes/{id}` `{status: "under_review" \| "won" \| "lost"}` | the chargeback goes on, or ends |
+//! | `GET …/stripe` | shows everything, and how often each refund and transfer of ours took effect |
+//! | `POST …/stripe` `{next?, webhooks?, balance?, payouts?}` | sets the faults of the next API calls, how webhooks travel, and the rest below |
+//! | `POST …/payment_intents/{id}/chargeback` `{amount?, reason?, inquiry?, withdraw?}` | the buyer's bank takes the money back; with `inquiry: true` it only asks; with `withdraw: false` the money goes later |
+//! | `POST …/disputes/{id}` `{status, funds?: bool}` | the chargeback goes on, or ends: `under_review`, `won`, `lost`; an inquiry: `warning_under_review`, `warning_closed`, `needs_response` (it becomes a chargeback). Unless `funds` is false the money goes the way that goes with it |
+//! | `POST …/disputes/{id}/funds` `{funds: "withdrawn" \| "reinstated"}` | the money of a dispute moves by itself |
 //! | `POST …/payment_intents/{id}/refund` `{amount?, status?}` | somebody refunds in the gateway's dashboard |
 //! | `POST …/refunds/{id}` `{status: "succeeded" \| "failed" \| "canceled"}` | a refund ends, or fails after all |
 //! | `POST …/sessions/{id}/second_capture` `{amount?}`, `POST …/payment_intents/{id}/second_capture` `{amount?}` | the same buyer's money is taken once more |
 //! | `POST …/accounts/{id}` `{outcome: "complete" \| "pending" \| "incomplete" \| "rejected", currently_due?}` | Stripe changes its mind about a seller |
+//! | `POST …/accounts/{id}/payouts` `{amount?, currency?, status?: "pending" \| "in_transit" \| "paid" \| "failed", failure_code?}` | the account pays out to its bank: all that it has, and at once, unless said otherwise |
+//! | `POST …/payouts/{id}` `{status: "in_transit" \| "paid" \| "failed" \| "canceled", failure_code?}` | the payout goes on; what was paid may still fail |
+//! | `POST …/transfers/{id}/reversals` `{amount?}` | somebody takes a transfer back in the dashboard |
+//! | `POST …/balance` `{currency, amount}` | the platform puts money into its balance, or takes it out (a negative amount) |
 //! | `POST …/events` `{body \| type + object, account?, signature?, times?}` | posts any event now, signed or forged |
 //! | `POST …/events/{id}/resend` `{times?}` | sends an event again, as the dashboard's button does |
 //!
 //! `next` is a list like `[{"refunds": "timeout_after"}]`, in the order in which the faults strike; the calls are `checkouts`,
-//! `closes` (of sessions and of intents), `intents`, `refunds`, `accounts`, `account_links` and `look_ups`, the faults those of [`super::book::Fault`]. Setting it replaces what was armed.
+//! `intents`, `closes` (of sessions and of intents), `refunds`, `accounts`, `account_links`, `transfers`, `reversals` and
+//! `look_ups`, the faults those of [`super::book::Fault`]. Setting it replaces what was armed.
 //! `webhooks` is `{duplicates, delay_ms, shuffle, drop: [type | "*"]}` for events that no page has caused; `drop` is for all.
+//! `balance` is `{available_after_s}`: captured money is pending for so long (0, the default: for no time).
+//! `payouts` is `{automatic: "paid" | "failed" | "pending" | null}`: every transfer is followed by a payout of the account.
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -25,7 +33,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::book::{ArmedFault, Fault, Kind, Record, WebhookSwitches};
+use super::book::{ArmedFault, BalanceSwitches, Fault, Kind, PayoutSwitches, Record, WebhookSwitches};
 use super::change::{Cause, Change, random_id};
 use super::objects::API_VERSION;
 use super::page::{LocalRefusal, check_travel, with_type};
@@ -35,20 +43,28 @@ pub(super) type Answered = Result<Value, LocalRefusal>;
 
 /// What the state says about itself, for whoever looks at it without this source.
 const USAGE: &[&str] = &[
-    "POST /_local/sandbox/stripe {next: [{checkouts|closes|intents|refunds|accounts|account_links|look_ups: timeout_before|timeout_after|lost_before|lost_after|400|409|429|500|500_after}]}; refunds also: fail, pending",
+    "POST /_local/sandbox/stripe {next: [{checkouts|intents|closes|refunds|accounts|account_links|transfers|reversals|look_ups: timeout_before|timeout_after|lost_before|lost_after|400|409|429|500|500_after}]}; refunds also: fail, pending",
     "POST /_local/sandbox/stripe {webhooks: {duplicates, delay_ms, shuffle, drop: [type|*]}}",
-    "POST /_local/sandbox/stripe/payment_intents/{id}/chargeback {amount?, reason?}",
+    "POST /_local/sandbox/stripe {balance: {available_after_s}, payouts: {automatic: paid|failed|pending|null}}",
+    "POST /_local/sandbox/stripe/payment_intents/{id}/chargeback {amount?, reason?, inquiry?, withdraw?}",
     "POST /_local/sandbox/stripe/payment_intents/{id}/refund {amount?, status?}",
-    "POST /_local/sandbox/stripe/disputes/{id} {status: under_review|won|lost}",
+    "POST /_local/sandbox/stripe/disputes/{id} {status: under_review|won|lost|warning_under_review|warning_closed|needs_response, funds?: bool}",
+    "POST /_local/sandbox/stripe/disputes/{id}/funds {funds: withdrawn|reinstated}",
     "POST /_local/sandbox/stripe/refunds/{id} {status: succeeded|failed|canceled}",
     "POST /_local/sandbox/stripe/sessions/{id}/second_capture {amount?}; also payment_intents/{id}/second_capture",
     "POST /_local/sandbox/stripe/accounts/{id} {outcome: complete|pending|incomplete|rejected, currently_due?: [field]}",
+    "POST /_local/sandbox/stripe/accounts/{id}/payouts {amount?, currency?, status?: pending|in_transit|paid|failed, failure_code?}",
+    "POST /_local/sandbox/stripe/payouts/{id} {status: in_transit|paid|failed|canceled, failure_code?}",
+    "POST /_local/sandbox/stripe/transfers/{id}/reversals {amount?}",
+    "POST /_local/sandbox/stripe/balance {currency, amount}",
     "POST /_local/sandbox/stripe/events {body | type + object, id?, account?, livemode?, api_version?, signature: genuine|forged|stale|of_another_body|missing, times?}",
     "POST /_local/sandbox/stripe/events/{id}/resend {times?}",
 ];
 
 /// So many copies of one raw event, or armed faults, at most.
 const MOST_AT_ONCE: usize = 100;
+/// Thirty days.
+const LONGEST_PENDING_S: i64 = 30 * 86_400;
 
 /// A JSON body that says nothing more than it may.
 pub(super) fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &Bytes) -> Result<T, LocalRefusal> {
@@ -81,7 +97,7 @@ pub(super) async fn state(State(sandbox): State<Sandbox>, headers: HeaderMap) ->
     let looked = only_here(&headers).and_then(|()| {
         let counts = sandbox.desk().counts.clone();
         by_hand(&sandbox, |change| {
-            let mut shown = state::shown(change.book);
+            let mut shown = state::shown(change.book, change.now_s());
             shown["now"] = json!(change.now.to_string());
             shown["calls"] = json!(counts);
             shown["usage"] = json!(USAGE);
@@ -96,6 +112,8 @@ pub(super) async fn state(State(sandbox): State<Sandbox>, headers: HeaderMap) ->
 struct Set {
     next: Option<Vec<ArmedFault>>,
     webhooks: Option<WebhookSwitches>,
+    balance: Option<BalanceSwitches>,
+    payouts: Option<PayoutSwitches>,
 }
 
 /// `POST /_local/sandbox/stripe`
@@ -110,10 +128,16 @@ pub(super) async fn set(State(sandbox): State<Sandbox>, headers: HeaderMap, body
         if let Some(travel) = &asked.webhooks {
             check_travel(travel.duplicates, travel.delay_ms)?;
         }
+        let wait = asked.balance.as_ref().map_or(0, |balance| balance.available_after_s);
+        if !(0..=LONGEST_PENDING_S).contains(&wait) {
+            return Err(LocalRefusal::invalid(format!("available_after_s is from 0 to {LONGEST_PENDING_S}.")));
+        }
         by_hand(&sandbox, |change| {
             let mut switches = change.book.switches.clone();
             switches.next = asked.next.unwrap_or(switches.next);
             switches.webhooks = asked.webhooks.unwrap_or(switches.webhooks);
+            switches.balance = asked.balance.unwrap_or(switches.balance);
+            switches.payouts = asked.payouts.unwrap_or(switches.payouts);
             let shown = json!(switches);
             change.put(Record::Switches(switches));
             Ok(shown)

@@ -1,13 +1,16 @@
 //! The sandbox as its callers see it: over HTTP, with a webhook endpoint that writes down what arrives.
 
 mod accounts;
+mod disputes;
 mod faults;
 mod gateway;
 mod intents;
 mod keeping;
 mod page;
+mod reports;
 mod requests;
 mod switches;
+mod transfers;
 mod travel;
 
 use std::collections::VecDeque;

@@ -1,0 +1,158 @@
+//! The platform's balance: every movement of it as a balance transaction, and what may be paid out of it.
+//!
+//! Charges count as available at once, unless `balance.available_after_s` says how many seconds later by the one clock; what
+//! takes money takes it at once. Nothing is converted: a charge in one currency is a balance in that currency.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::book::{Book, Record};
+use super::change::{Change, random_id};
+use super::refusal::Refusal;
+
+/// One movement. Amounts are in the smallest unit; what leaves is negative.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Transaction {
+    pub(super) id: String,
+    pub(super) number: u64,
+    pub(super) created: i64,
+    pub(super) available_on: i64,
+    pub(super) amount: i64,
+    /// Stripe's own fee; `net` is the amount less the fee.
+    pub(super) fee: i64,
+    pub(super) currency: String,
+    pub(super) cause: Cause,
+    /// The object that it comes from.
+    pub(super) source: Option<String>,
+}
+
+/// Why the balance moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Cause {
+    Charge,
+    Refund,
+    /// A refund that did not arrive has come back.
+    RefundFailure,
+    Dispute,
+    DisputeReversal,
+    Transfer,
+    TransferReversal,
+    /// The platform's own doing: a deposit into the balance, or a withdrawal from it.
+    Adjustment,
+}
+
+impl Cause {
+    /// Stripe's `type` and `reporting_category` (docs.stripe.com/reports/balance-transaction-types).
+    pub(super) const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Charge => ("charge", "charge"),
+            Self::Refund => ("refund", "refund"),
+            Self::RefundFailure => ("refund_failure", "refund_failure"),
+            Self::Dispute => ("adjustment", "dispute"),
+            Self::DisputeReversal => ("adjustment", "dispute_reversal"),
+            Self::Transfer => ("transfer", "transfer"),
+            Self::TransferReversal => ("transfer_refund", "transfer_reversal"),
+            Self::Adjustment => ("adjustment", "other_adjustment"),
+        }
+    }
+}
+
+/// A movement that is to be written down.
+pub(super) struct Movement<'m> {
+    /// The id that the object already names.
+    pub(super) id: &'m str,
+    pub(super) cause: Cause,
+    pub(super) amount: i64,
+    pub(super) fee: i64,
+    pub(super) currency: &'m str,
+    pub(super) source: Option<&'m str>,
+}
+
+/// Stripe's fee in this sandbox, in the smallest unit: 2.9 % of the amount, rounded down.
+pub(super) const fn fee(amount: i64) -> i64 {
+    amount * 29 / 1_000
+}
+
+/// Writes a movement down.
+pub(super) fn book(change: &mut Change<'_>, movement: &Movement<'_>) {
+    let now = change.now_s();
+    let wait = change.book.switches.balance.available_after_s;
+    let transaction = Transaction {
+        id: movement.id.to_owned(),
+        number: change.number(),
+        created: now,
+        available_on: if movement.cause == Cause::Charge { now.saturating_add(wait) } else { now },
+        amount: movement.amount,
+        fee: movement.fee,
+        currency: movement.currency.to_owned(),
+        cause: movement.cause,
+        source: movement.source.map(str::to_owned),
+    };
+    change.put(Record::Transaction(transaction));
+}
+
+/// Money that the platform puts into its balance or takes out of it, by hand.
+pub(super) fn adjust(change: &mut Change<'_>, currency: &str, amount: i64) {
+    let id = random_id("txn_1", 23);
+    book(change, &Movement { id: &id, cause: Cause::Adjustment, amount, fee: 0, currency, source: None });
+}
+
+/// What is there now and what is still to come, by currency.
+pub(super) fn sums(book: &Book, now_s: i64) -> BTreeMap<&str, (i64, i64)> {
+    let mut sums: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
+    for transaction in book.transactions.values() {
+        let (available, pending) = sums.entry(&transaction.currency).or_default();
+        let net = transaction.amount - transaction.fee;
+        if transaction.available_on <= now_s { *available += net } else { *pending += net }
+    }
+    sums
+}
+
+/// # Errors
+/// 400 `balance_insufficient` when less than this is available.
+pub(super) fn suffices(book: &Book, now_s: i64, currency: &str, amount: i64) -> Result<(), Refusal> {
+    if sums(book, now_s).get(currency).is_some_and(|(available, _)| *available >= amount) {
+        return Ok(());
+    }
+    let message = "You have insufficient available funds in your Stripe account. Try adding funds directly to your available \
+        balance, or transfer with a source_transaction.";
+    Err(Refusal::state(Some("balance_insufficient"), None, message))
+}
+
+/// <https://docs.stripe.com/api/balance/balance_object>
+pub(super) fn balance(book: &Book, now_s: i64) -> Value {
+    let sums = sums(book, now_s);
+    let list = |pick: fn(&(i64, i64)) -> i64| -> Vec<Value> {
+        let one = |(currency, sum): (&&str, &(i64, i64))| json!({"amount": pick(sum), "currency": currency, "source_types": {"card": pick(sum)}});
+        sums.iter().map(one).collect()
+    };
+    json!({"object": "balance", "available": list(|sum| sum.0), "livemode": false, "pending": list(|sum| sum.1)})
+}
+
+/// <https://docs.stripe.com/api/balance_transactions/object>
+pub(super) fn shown(transaction: &Transaction, now_s: i64) -> Value {
+    let (kind, category) = transaction.cause.words();
+    let fees: &[Value] = &[json!({"amount": transaction.fee, "application": null, "currency": transaction.currency,
+                                  "description": "Stripe processing fees", "type": "stripe_fee"})];
+    json!({
+        "id": transaction.id,
+        "object": "balance_transaction",
+        "amount": transaction.amount,
+        "available_on": transaction.available_on,
+        "balance_type": "payments",
+        "created": transaction.created,
+        "currency": transaction.currency,
+        "description": null,
+        "exchange_rate": null,
+        "fee": transaction.fee,
+        "fee_details": if transaction.fee == 0 { &[] } else { fees },
+        "net": transaction.amount - transaction.fee,
+        "reporting_category": category,
+        "source": transaction.source,
+        "status": if transaction.available_on <= now_s { "available" } else { "pending" },
+        "type": kind,
+    })
+}
