@@ -8,8 +8,7 @@
 //! | `HOLDFAST_DEVELOPMENT_KEY` | no | 32 bytes in hexadecimal that sign development tokens (HS256). Whoever has it is everybody: never in production | no development tokens |
 //! | `HOLDFAST_FEE_BASIS_POINTS` | no | the platform's fee in hundredths of a percent, 0 to 10000 | `1000` (10 %) |
 //! | `HOLDFAST_FEE_PAYER` | no | `buyer`, `seller` or `split`, where a checkout says nothing | `seller` |
-//! | `HOLDFAST_COINS` | no | the platform's own units, `CODE:digits` with commas between: `COIN:0,GEM:2` | only ISO 4217 |
-//! | `HOLDFAST_RATES` | no | what coins cost, with commas between: `100 COIN = 10.00 SAR`. A coin with a rate can be bought, and an escrow in it paid at a gateway | coins only come from elsewhere |
+//! | `HOLDFAST_UNITS` | no | the platform's own units, with commas between: `CODE:digits`, and with what it costs, as coins for 1.00 of a currency, `CODE:digits:CURRENCY:coins`: `GEM:2,COIN:0:QAR:10`. One with a price can be bought, and an escrow in it paid at a gateway | only ISO 4217 |
 //! | `HOLDFAST_PAYOUT_MINIMUM` | no | no payout is smaller, by currency: `SAR:10.00,USD:5` | no minimum |
 //! | `HOLDFAST_PAYOUT_APPROVAL_ABOVE` | no | above this another operator approves a payout, by currency: `SAR:5000` | nobody has to |
 //! | `HOLDFAST_EPOCH` | no | raised by one after a restore from backup | `1` |
@@ -25,7 +24,7 @@
 //! ([`crate::secrets`]), and kept in memory; a new value is read by the next instance that starts. Nothing here shows values
 //! when it is printed.
 
-mod coins;
+mod units;
 
 mod payouts;
 
@@ -241,7 +240,7 @@ impl Config {
                 "Set it to at most 10000.",
             ));
         }
-        let currencies = coins::coins(&variables)?;
+        let (currencies, rates) = units::units(&variables)?;
         let currencies = coins(&variables)?;
         Ok(Self {
             table: variables.required("HOLDFAST_TABLE", "Set it to the name of the DynamoDB table.")?.to_owned(),
@@ -249,8 +248,8 @@ impl Config {
             epoch: variables.parsed("HOLDFAST_EPOCH", 1, "a whole number, raised by one after a restore")?,
             issuers,
             development_key,
-            rates: coins::rates(&variables, &currencies)?,
             currencies,
+            rates,
             fees: FeeSchedule::rate(basis_points),
             fee_payer: variables.parsed("HOLDFAST_FEE_PAYER", FeePayer::Seller, "buyer, seller or split")?,
             success_url: variables.get("HOLDFAST_SUCCESS_URL").map(str::to_owned),
@@ -385,8 +384,7 @@ mod tests {
     #[test]
     fn everything_can_be_said() {
         let config = Config::from_variables(variables(&[
-            ("HOLDFAST_COINS", "COIN:0, GEM:2"),
-            ("HOLDFAST_RATES", "100 COIN = 10.00 SAR"),
+            ("HOLDFAST_UNITS", "COIN:0:QAR:10, GEM:2"),
             ("HOLDFAST_FEE_BASIS_POINTS", "250"),
             ("HOLDFAST_FEE_PAYER", "split"),
             ("HOLDFAST_DEVELOPMENT_KEY", KEY),
@@ -396,7 +394,7 @@ mod tests {
         .unwrap();
         assert_eq!(config.currencies.find("GEM").map(|coin| coin.exponent()), Some(2));
         let rate = |code| config.rate(config.currencies.find(code).unwrap()).map(ToString::to_string);
-        assert_eq!((rate("COIN").as_deref(), rate("GEM")), (Some("100 COIN = 10.00 SAR"), None));
+        assert_eq!((rate("COIN").as_deref(), rate("GEM")), (Some("10 COIN = 1.00 QAR"), None));
         assert_eq!((config.fees.basis_points, config.fee_payer), (250, FeePayer::Split));
         assert_eq!(config.development_key.as_ref().map(|key| key.as_bytes()[31]), Some(31));
         assert_eq!(config.setting("STRIPE_SECRET_KEY").as_deref(), Some("sk_test_1"));
@@ -428,11 +426,14 @@ mod tests {
             ("HOLDFAST_FEE_BASIS_POINTS", "10 %"),
             ("HOLDFAST_FEE_BASIS_POINTS", "10001"),
             ("HOLDFAST_FEE_PAYER", "nobody"),
-            ("HOLDFAST_COINS", "coin"),
-            ("HOLDFAST_COINS", "USD:2"),
-            ("HOLDFAST_RATES", "COIN:10"),
-            ("HOLDFAST_RATES", "1 COIN = 0.10 SAR"),
-            ("HOLDFAST_RATES", "1.00 USD = 3.75 SAR"),
+            ("HOLDFAST_UNITS", "coin"),
+            ("HOLDFAST_UNITS", "COIN:4"),
+            ("HOLDFAST_UNITS", "USD:2"),
+            ("HOLDFAST_UNITS", "COIN:0,COIN:2"),
+            ("HOLDFAST_UNITS", "GEM:2,COIN:0:GEM:10"),
+            ("HOLDFAST_UNITS", "COIN:0:QAR:0"),
+            ("HOLDFAST_UNITS", "COIN:0:QAR:0.5"),
+            ("HOLDFAST_UNITS", "COIN:0:QAR"),
             ("HOLDFAST_EPOCH", "-1"),
         ] {
             let error = Config::from_variables(variables(&[(name, value)])).unwrap_err();
