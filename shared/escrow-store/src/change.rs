@@ -1,54 +1,68 @@
-//! The one way to change an escrow: load, decide, commit; and if somebody was faster, decide again on what stands there.
+//! The one way to change an aggregate: load, decide, commit; and if somebody was faster, decide again on what stands there.
 //!
-//! A decision is pure and made on the whole escrow, so it can be made as often as needed. A lost race costs no second read: the
+//! A decision is pure and made on the whole aggregate, so it can be made as often as needed. A lost race costs no second read: the
 //! failed commit has brought the fresh items along.
 
-use crate::error::{StoreError, Unreadable};
-use crate::keys;
+use crate::aggregate::Aggregate;
+use crate::error::StoreError;
+use crate::member::Stands;
 use crate::patience::pause;
-use crate::store::{Member, Outcome, Stands, Store, Together};
-use escrow_domain::decide::{self, Change};
+use crate::store::{Outcome, Store, Together};
+use crate::wallets::{Unmoved, WalletRefused, Wallets};
+use escrow_domain::decide;
 use escrow_domain::escrow::Escrow;
-use escrow_domain::id::EscrowId;
-use escrow_domain::wallet::{Credit, Wallet, WalletLine};
 
-/// How often a decision is made anew because the escrow has moved.
+/// How often a decision is made anew because the aggregate has moved.
 const MOST_ROUNDS: u32 = 5;
 /// How often a commit is tried anew because only a wallet has moved: a seller may be credited by many at once.
 const MOST_WALLET_ROUNDS: u32 = 24;
 
 /// What a change starts from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Start {
-    /// The escrow of this id, to be loaded.
-    Load(EscrowId),
-    /// This escrow, just loaded.
-    From(Box<Escrow>),
+pub enum Start<A: Aggregate = Escrow> {
+    /// The aggregate of this id, to be loaded.
+    Load(A::Id),
+    /// This one, just loaded.
+    From(Box<A>),
 }
 
 /// How a change ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Changed {
+pub enum Changed<A = Escrow> {
     /// It is committed: this stands there now.
-    Committed(Box<Escrow>),
+    Committed(Box<A>),
     /// There was nothing to write: this stood there when it was decided.
-    AlreadyDone(Box<Escrow>),
+    AlreadyDone(Box<A>),
 }
 
 impl Changed {
     /// The escrow as it stands.
     #[must_use]
     pub const fn escrow(&self) -> &Escrow {
-        match self {
-            Self::Committed(escrow) | Self::AlreadyDone(escrow) => escrow,
-        }
+        self.aggregate()
     }
 
     /// The same, owned.
     #[must_use]
     pub fn into_escrow(self) -> Escrow {
+        self.into_aggregate()
+    }
+}
+
+impl<A> Changed<A> {
+    /// The aggregate as it stands.
+    #[must_use]
+    pub const fn aggregate(&self) -> &A {
         match self {
-            Self::Committed(escrow) | Self::AlreadyDone(escrow) => *escrow,
+            Self::Committed(aggregate) | Self::AlreadyDone(aggregate) => aggregate,
+        }
+    }
+
+    /// The same, owned.
+    #[must_use]
+    pub fn into_aggregate(self) -> A {
+        match self {
+            Self::Committed(aggregate) | Self::AlreadyDone(aggregate) => *aggregate,
         }
     }
 
@@ -61,9 +75,9 @@ impl Changed {
 
 /// A change that was not made.
 #[derive(Debug, thiserror::Error)]
-pub enum ChangeError<Why> {
-    /// There is no such escrow.
-    #[error("there is no such escrow")]
+pub enum ChangeError<Why, A = Escrow> {
+    /// There is no such aggregate.
+    #[error("there is nothing of that name")]
     NotFound,
     /// The decision said no.
     #[error("the decision said no")]
@@ -71,15 +85,34 @@ pub enum ChangeError<Why> {
         /// Why.
         why: Why,
         /// On what it was decided.
-        escrow: Box<Escrow>,
+        escrow: Box<A>,
+    },
+    /// The decision said yes, and a wallet no: it has not so much, or nothing may leave it.
+    #[error("a wallet said no")]
+    Wallet {
+        /// Which wallet, and why.
+        refused: WalletRefused,
+        /// On what it was decided.
+        escrow: Box<A>,
     },
     /// The store could not do it; see there whether anything was written.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
+/// An aggregate that was not created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// A wallet said no: it has not so much, or nothing may leave it. Nothing of that name was there either.
+    #[error(transparent)]
+    Wallet(WalletRefused),
+    /// The store could not do it; see there whether anything was written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 impl Store {
-    /// Loads an escrow, decides, and commits what was decided, with every credit's wallet and line in the same transaction.
+    /// Loads an escrow, decides, and commits what was decided, with everything that it does to wallets in the same transaction.
     ///
     /// `decide` may be called several times, each time with a fresher escrow; only its last answer counts.
     ///
@@ -88,138 +121,104 @@ impl Store {
     pub async fn change<Why>(
         &self,
         start: Start,
-        mut decide: impl FnMut(&Escrow) -> Result<decide::Outcome, Why>,
+        decide: impl FnMut(&Escrow) -> Result<decide::Outcome, Why>,
     ) -> Result<Changed, ChangeError<Why>> {
-        let mut escrow = match start {
-            Start::From(escrow) => escrow,
-            Start::Load(id) => Box::new(self.escrow(id).await?.ok_or(ChangeError::NotFound)?),
+        self.change_aggregate(start, decide).await
+    }
+
+    /// The same for any aggregate: an escrow, a payout, a top-up, a seller.
+    ///
+    /// # Errors
+    /// As for [`Store::change`].
+    pub async fn change_aggregate<A: Aggregate, Why>(
+        &self,
+        start: Start<A>,
+        mut decide: impl FnMut(&A) -> Result<decide::Outcome<A::Change>, Why>,
+    ) -> Result<Changed<A>, ChangeError<Why, A>> {
+        let mut stands = match start {
+            Start::From(aggregate) => aggregate,
+            Start::Load(id) => Box::new(self.aggregate(&id).await?.ok_or(ChangeError::NotFound)?),
         };
         let mut wallets = Wallets::default();
         for _round in 0..MOST_ROUNDS {
-            let change = match decide(&escrow) {
+            let change = match decide(&stands) {
                 Ok(decide::Outcome::Changed(change)) => change,
-                Ok(decide::Outcome::AlreadyDone) => return Ok(Changed::AlreadyDone(escrow)),
-                Err(why) => return Err(ChangeError::Undecided { why, escrow }),
+                Ok(decide::Outcome::AlreadyDone) => return Ok(Changed::AlreadyDone(stands)),
+                Err(why) => return Err(ChangeError::Undecided { why, escrow: stands }),
             };
-            match self.commit_change(escrow.version, &change, &mut wallets).await? {
-                Outcome::Applied => return Ok(Changed::Committed(Box::new(change.escrow))),
-                Outcome::Moved(fresh) => escrow = fresh,
-                Outcome::Missing => return Err(ChangeError::NotFound),
+            match self.commit_change::<A>(stands.version(), &change, &mut wallets).await {
+                Ok(Outcome::Applied) => return Ok(Changed::Committed(Box::new(A::into_next(*change)))),
+                Ok(Outcome::Moved(fresh)) => stands = fresh,
+                Ok(Outcome::Missing) => return Err(ChangeError::NotFound),
+                Err(Unmoved::Store(error)) => return Err(error.into()),
+                Err(Unmoved::Refused(refused)) => {
+                    // What has happened before is answered before any balance can refuse it: perhaps a twin of this request has just
+                    // taken the money.
+                    let fresh = self.aggregate::<A>(&stands.id()).await?.ok_or(ChangeError::NotFound)?;
+                    if fresh.version() == stands.version() {
+                        return Err(ChangeError::Wallet { refused, escrow: stands });
+                    }
+                    wallets.forget();
+                    stands = Box::new(fresh);
+                }
             }
         }
         Err(StoreError::Contended { attempts: MOST_ROUNDS }.into())
     }
 
-    /// Commits one decided change. If only wallets moved, they are credited anew as they stand; the decision does not depend on
-    /// them.
-    async fn commit_change(&self, was: u64, change: &Change, wallets: &mut Wallets) -> Result<Outcome, StoreError> {
-        if change.credits.is_empty() {
-            return self.commit(was, &change.escrow).await;
+    /// Commits the first state of an aggregate, with everything that it does to wallets in the same transaction.
+    /// [`Outcome::Moved`] brings what was there before: the same request has come earlier, or another under the same key.
+    ///
+    /// # Errors
+    /// [`CreateError::Wallet`] only if nothing of that name is there.
+    pub async fn create<A: Aggregate>(&self, change: &A::Change) -> Result<Outcome<A>, CreateError> {
+        match self.commit_change::<A>(0, change, &mut Wallets::default()).await {
+            Ok(outcome) => Ok(outcome),
+            Err(Unmoved::Store(error)) => Err(error.into()),
+            Err(Unmoved::Refused(refused)) => match self.aggregate::<A>(&A::next(change).id()).await? {
+                Some(before) => Ok(Outcome::Moved(Box::new(before))),
+                None => Err(CreateError::Wallet(refused)),
+            },
+        }
+    }
+
+    /// Commits one decided change. If only wallets moved, they are moved anew as they stand; the decision does not depend on them.
+    async fn commit_change<A: Aggregate>(
+        &self,
+        was: u64,
+        change: &A::Change,
+        wallets: &mut Wallets,
+    ) -> Result<Outcome<A>, Unmoved> {
+        let (moves, parts) = (A::moves(change), A::parts(change));
+        if moves.is_empty() && parts.is_empty() {
+            return Ok(self.commit_aggregate(was, A::next(change)).await?);
         }
         for round in 1..=MOST_WALLET_ROUNDS {
-            let credited = wallets.credited(self, &change.credits).await?;
-            let mut members = vec![Member::Escrow { was, now: &change.escrow }];
-            members.extend(credited.members());
+            let moved = wallets.after(self, moves).await?;
+            let mut members = vec![A::member(was, A::next(change))];
+            members.extend(moved.members());
+            members.extend(parts.iter().copied());
             match self.commit_together(&members).await? {
                 Together::Applied => return Ok(Outcome::Applied),
                 Together::Failed(failed) => {
-                    let mut escrow = None;
+                    let mut outcome = None;
                     for failure in failed {
                         match (failure.index, failure.stands) {
-                            (0, Stands::Escrow(fresh)) => escrow = Some(Outcome::Moved(fresh)),
-                            (0, Stands::Nothing) => escrow = Some(Outcome::Missing),
-                            (index, stands) => wallets.moved(members.get(index), stands)?,
+                            (0, Stands::Nothing) => outcome = Some(Outcome::Missing),
+                            (0, stands) => match A::found(stands) {
+                                Ok(fresh) => outcome = Some(Outcome::Moved(fresh)),
+                                Err(other) => wallets.note(members.first(), other)?,
+                            },
+                            (index, stands) => wallets.note(members.get(index), stands)?,
                         }
                     }
-                    if let Some(outcome) = escrow {
+                    if let Some(outcome) = outcome {
                         return Ok(outcome);
                     }
                 }
             }
             pause(round).await;
         }
-        Err(StoreError::Contended { attempts: MOST_WALLET_ROUNDS })
-    }
-}
-
-/// Wallets as they were last seen: loaded once, and brought up to date by commits that failed on them.
-#[derive(Debug, Default)]
-pub(crate) struct Wallets(Vec<Wallet>);
-
-/// Wallets after some credits, each with the version before, and the lines that tell of them.
-#[derive(Debug, Default)]
-pub(crate) struct Credited {
-    wallets: Vec<(u64, Wallet)>,
-    lines: Vec<WalletLine>,
-}
-
-impl Credited {
-    pub(crate) fn members(&self) -> impl Iterator<Item = Member<'_>> {
-        let wallets = self.wallets.iter().map(|(was, now)| Member::Wallet { was: *was, now });
-        wallets.chain(self.lines.iter().map(Member::Line))
-    }
-}
-
-impl Wallets {
-    /// The wallets of these credits after all of them, loaded where they have not been seen.
-    pub(crate) async fn credited<'a>(
-        &mut self,
-        store: &Store,
-        credits: impl IntoIterator<Item = &'a Credit>,
-    ) -> Result<Credited, StoreError> {
-        let mut credited = Credited::default();
-        for credit in credits {
-            let same = |wallet: &Wallet| wallet.owner == credit.owner && wallet.currency == credit.currency;
-            let begun = credited.wallets.iter().position(|(_, wallet)| same(wallet));
-            let (was, before) = match begun {
-                Some(place) => credited.wallets.swap_remove(place),
-                None => {
-                    let seen = match self.0.iter().find(|wallet| same(wallet)) {
-                        Some(seen) => seen.clone(),
-                        None => {
-                            let loaded = store.wallet(&credit.owner, credit.currency).await?;
-                            self.0.push(loaded.clone());
-                            loaded
-                        }
-                    };
-                    (seen.version, seen)
-                }
-            };
-            let (after, line) = before
-                .credited(credit)
-                .map_err(|error| StoreError::Unwritable(format!("the wallet of {}: {error}", credit.owner)))?;
-            credited.wallets.push((was, after));
-            credited.lines.push(line);
-        }
-        Ok(credited)
-    }
-
-    /// Takes note of what stands at the key of a wallet or line that failed.
-    pub(crate) fn moved(&mut self, member: Option<&Member<'_>>, stands: Stands) -> Result<(), StoreError> {
-        match stands {
-            Stands::Wallet(fresh) => {
-                self.0.retain(|wallet| wallet.owner != fresh.owner || wallet.currency != fresh.currency);
-                self.0.push(fresh);
-                Ok(())
-            }
-            // Its number is taken because its wallet has moved: the wallet's own failure tells.
-            Stands::Line(_) => Ok(()),
-            Stands::Unreadable(unreadable) => Err(unreadable.into()),
-            Stands::Nothing | Stands::Escrow(_) => {
-                let key = match member {
-                    Some(Member::Wallet { now, .. }) => keys::wallet(&now.owner, now.currency),
-                    Some(Member::Line(line)) => keys::wallet_line(&line.owner, line.currency, line.number),
-                    Some(Member::Escrow { now, .. }) => keys::escrow(now.id),
-                    None => keys::Key { pk: String::new(), sk: String::new() },
-                };
-                Err(Unreadable::Corrupt { key, why: "it was there and is gone, or is something else".to_owned() }
-                    .into())
-            }
-        }
-    }
-
-    /// Forgets everything, after a commit.
-    pub(crate) fn forget(&mut self) {
-        self.0.clear();
+        Err(StoreError::Contended { attempts: MOST_WALLET_ROUNDS }.into())
     }
 }

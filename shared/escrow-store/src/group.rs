@@ -1,15 +1,17 @@
 //! Many decided changes at once, for the sweep: up to forty escrows of one seller in a transaction that credits the seller once.
 //! One that cannot be committed drops out and blocks nothing.
 
-use crate::change::Wallets;
+use crate::aggregate::Aggregate;
 use crate::error::StoreError;
+use crate::member::{Member, Stands};
 use crate::patience::pause;
-use crate::store::{Member, Stands, Store, Together};
+use crate::store::{Store, Together};
+use crate::wallets::{Unmoved, WalletRefused, Wallets};
 use escrow_domain::currency::Currency;
 use escrow_domain::decide::Change;
 use escrow_domain::escrow::Escrow;
 use escrow_domain::id::UserId;
-use escrow_domain::wallet::Credit;
+use escrow_domain::wallet::WalletMove;
 use std::collections::{BTreeSet, VecDeque};
 
 /// The most escrows of one transaction. With their seller's wallet and a line each they stay below DynamoDB's hundred items.
@@ -35,6 +37,8 @@ pub enum Ended {
     Applied,
     /// Nothing of it was written: this stands there. It must be decided again.
     Moved(Box<Escrow>),
+    /// Nothing of it was written: a wallet said no.
+    Refused(WalletRefused),
     /// Nothing of it was written, or it is not known: see there.
     Failed(StoreError),
 }
@@ -45,7 +49,7 @@ enum Attempt {
     /// Nothing was written; these, by their place, met another escrow.
     Named(Vec<(usize, Ended)>),
     /// Nothing was written, or it is not known, and nobody is to blame.
-    Unnamed(StoreError),
+    Unnamed(Unmoved),
 }
 
 impl Store {
@@ -82,7 +86,7 @@ impl Store {
                     }
                 }
                 Attempt::Unnamed(error) => match group.as_slice() {
-                    [place] => note(*place, Ended::Failed(error)),
+                    [place] => note(*place, error.into()),
                     _ => {
                         wallets.forget();
                         let (first, second) = group.split_at(group.len() / 2);
@@ -106,15 +110,16 @@ impl Store {
             }
             pause(round).await;
         }
-        Attempt::Unnamed(StoreError::Contended { attempts: MOST_WALLET_ROUNDS })
+        Attempt::Unnamed(StoreError::Contended { attempts: MOST_WALLET_ROUNDS }.into())
     }
 
     /// `None` if only wallets had moved, which are up to date now.
-    async fn attempt_once(&self, group: &[&Planned], wallets: &mut Wallets) -> Result<Option<Attempt>, StoreError> {
-        let credits: Vec<&Credit> = group.iter().flat_map(|planned| &planned.change.credits).collect();
-        let credited = wallets.credited(self, credits).await?;
+    async fn attempt_once(&self, group: &[&Planned], wallets: &mut Wallets) -> Result<Option<Attempt>, Unmoved> {
+        let moves: Vec<&WalletMove> = group.iter().flat_map(|planned| &planned.change.moves).collect();
+        let moved = wallets.after(self, moves).await?;
         let escrows = group.iter().map(|planned| Member::Escrow { was: planned.was, now: &planned.change.escrow });
-        let members: Vec<Member<'_>> = escrows.chain(credited.members()).collect();
+        let parts = group.iter().flat_map(|planned| Escrow::parts(&planned.change));
+        let members: Vec<Member<'_>> = escrows.chain(moved.members()).chain(parts).collect();
         let failed = match self.commit_together(&members).await? {
             Together::Applied => return Ok(Some(Attempt::Applied)),
             Together::Failed(failed) => failed,
@@ -122,13 +127,13 @@ impl Store {
         let mut named = Vec::new();
         for failure in failed {
             if failure.index >= group.len() {
-                wallets.moved(members.get(failure.index), failure.stands)?;
+                wallets.note(members.get(failure.index), failure.stands)?;
                 continue;
             }
             let end = match failure.stands {
                 Stands::Escrow(fresh) => Ended::Moved(fresh),
                 Stands::Unreadable(unreadable) => Ended::Failed(unreadable.into()),
-                Stands::Nothing | Stands::Wallet(_) | Stands::Line(_) => {
+                Stands::Nothing | Stands::Wallet(_) | Stands::Line(_) | Stands::Part => {
                     Ended::Failed(StoreError::Unwritable("an escrow that is not there any more".to_owned()))
                 }
             };
@@ -138,23 +143,48 @@ impl Store {
     }
 }
 
+impl From<Unmoved> for Ended {
+    fn from(unmoved: Unmoved) -> Self {
+        match unmoved {
+            Unmoved::Refused(refused) => Self::Refused(refused),
+            Unmoved::Store(error) => Self::Failed(error),
+        }
+    }
+}
+
+/// What a group's transaction holds beside its escrows, at most.
+#[derive(Default)]
+struct Load<'a> {
+    /// Lines, pages, pieces of evidence.
+    parts: usize,
+    wallets: BTreeSet<(&'a UserId, Currency)>,
+}
+
+impl<'a> Load<'a> {
+    fn add(&mut self, change: &'a Change) {
+        self.parts += change.moves.len() + change.pages.len() + change.evidence.len();
+        self.wallets.extend(change.moves.iter().map(|moved| (&moved.owner, moved.currency)));
+    }
+
+    fn items(&self) -> usize {
+        self.parts + self.wallets.len()
+    }
+}
+
 /// Groups that fit into transactions, in their order.
 fn split(planned: &[Planned]) -> Vec<Vec<usize>> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
-    let mut lines = 0_usize;
-    let mut wallets: BTreeSet<(&UserId, Currency)> = BTreeSet::new();
+    let mut load = Load::default();
     for (place, plan) in planned.iter().enumerate() {
-        let credits = &plan.change.credits;
-        lines = lines.saturating_add(credits.len());
-        wallets.extend(credits.iter().map(|credit| (&credit.owner, credit.currency)));
+        load.add(&plan.change);
         match groups.last_mut() {
-            Some(group) if group.len() < MOST_ESCROWS && group.len() + 1 + lines + wallets.len() <= MOST_ITEMS => {
+            Some(group) if group.len() < MOST_ESCROWS && group.len() + 1 + load.items() <= MOST_ITEMS => {
                 group.push(place);
             }
             Some(_) | None => {
                 groups.push(vec![place]);
-                lines = credits.len();
-                wallets = credits.iter().map(|credit| (&credit.owner, credit.currency)).collect();
+                load = Load::default();
+                load.add(&plan.change);
             }
         }
     }

@@ -8,11 +8,14 @@
 //! a newer format than [`FORMAT`] cannot be read here, and therefore not be written either.
 
 mod bytes;
+mod chargeback;
 mod check;
 mod dispute;
 mod escrow;
+mod evidence;
 mod journal;
 mod milestone;
+mod page;
 mod payment;
 pub mod size;
 mod wallet;
@@ -21,13 +24,17 @@ use crate::error::{StoreError, Unreadable};
 use crate::keys::{self, Item, Key, attribute};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use escrow_domain::escrow::Escrow;
+use escrow_domain::dispute::{Evidence, NewEvidence};
+use escrow_domain::escrow::{Escrow, Terms};
+use escrow_domain::id::EscrowId;
+use escrow_domain::journal::JournalPage;
 use escrow_domain::wallet::{Wallet, WalletLine};
 
 /// The format that this release writes, and the newest that it reads.
 ///
-/// 1: the first.
-pub const FORMAT: u32 = 1;
+/// 1: the first. 2: asks, offers, reminders, evidence in items of its own, chargebacks, credits on their way, journal pages, payments in
+/// another unit and on the marketplace's own page; holds with a reason; lines of payouts and top-ups. No release has written 1 alone.
+pub const FORMAT: u32 = 2;
 
 /// The random token of one commit, stored with everything that it writes. It alone answers *was that my write?* when an answer
 /// was lost and the repeated write fails on its own effect.
@@ -106,7 +113,7 @@ pub(crate) fn from_escrow(escrow: &Escrow, token: &Token) -> Result<Item, StoreE
 }
 
 /// The escrow that an item holds.
-pub(crate) fn to_escrow(mut item: Item, id: escrow_domain::id::EscrowId) -> Result<Escrow, Unreadable> {
+pub(crate) fn to_escrow(mut item: Item, id: EscrowId) -> Result<Escrow, Unreadable> {
     let key = keys::escrow(id);
     let version = open(&mut item, &key)?;
     let read = || -> Result<Escrow, String> {
@@ -117,6 +124,20 @@ pub(crate) fn to_escrow(mut item: Item, id: escrow_domain::id::EscrowId) -> Resu
         Ok(escrow)
     };
     read().map_err(|why| Unreadable::Corrupt { key, why })
+}
+
+/// The evidence that an escrow's item still holds, which only format 1 did: it belongs into items of its own, before the escrow is
+/// written again.
+pub(crate) fn evidence_within(item: &Item, id: EscrowId) -> Result<Vec<NewEvidence>, Unreadable> {
+    const WITHIN: u32 = 1;
+    if read_number(item, attribute::FORMAT) != Some(WITHIN) {
+        return Ok(Vec::new());
+    }
+    let (key, mut item) = (keys::escrow(id), item.clone());
+    open(&mut item, &key)?;
+    let stored: Result<escrow::Stored, _> = serde_dynamo::from_item(item);
+    let within = stored.map_err(|error| error.to_string()).and_then(|stored| stored.into_evidence(id));
+    within.map_err(|why| Unreadable::Corrupt { key, why })
 }
 
 /// The item of a wallet.
@@ -149,18 +170,54 @@ pub(crate) fn from_line(line: &WalletLine, token: &Token) -> Result<Item, StoreE
 }
 
 /// The line that an item holds.
-pub(crate) fn to_line(mut item: Item, key: &Key) -> Result<WalletLine, Unreadable> {
-    let version = open(&mut item, key)?;
-    let read = || -> Result<WalletLine, String> {
-        if version.is_some() {
-            return Err("a line of a statement never changes, and this one has a version".to_owned());
-        }
+pub(crate) fn to_line(item: Item, key: &Key) -> Result<WalletLine, Unreadable> {
+    unchanging(item, key, |item| {
         let stored: wallet::StoredLine = serde_dynamo::from_item(item).map_err(|error| error.to_string())?;
         let line = stored.into_line(key)?;
         check::line(&line)?;
         Ok(line)
-    };
-    read().map_err(|why| Unreadable::Corrupt { key: key.clone(), why })
+    })
+}
+
+/// The item of a journal page. It never changes, so it has no version.
+pub(crate) fn from_page(page: &JournalPage, terms: &Terms, token: &Token) -> Result<Item, StoreError> {
+    let body = serde_dynamo::to_item(page::Stored::new(page, terms));
+    let body = body.map_err(|error| StoreError::Unwritable(error.to_string()))?;
+    Ok(enclose(body, &keys::journal_page(page.escrow, page.number), None, token))
+}
+
+/// The page that an item holds.
+pub(crate) fn to_page(item: Item, escrow: EscrowId, number: u16) -> Result<JournalPage, Unreadable> {
+    let key = keys::journal_page(escrow, number);
+    unchanging(item, &key, |item| {
+        let stored: page::Stored = serde_dynamo::from_item(item).map_err(|error| error.to_string())?;
+        stored.into_page(escrow, number)
+    })
+}
+
+/// The item of a piece of evidence. It never changes, so it has no version.
+pub(crate) fn from_evidence(new: &NewEvidence, token: &Token) -> Result<Item, StoreError> {
+    let body = serde_dynamo::to_item(evidence::Stored::from(&new.evidence));
+    let body = body.map_err(|error| StoreError::Unwritable(error.to_string()))?;
+    Ok(enclose(body, &keys::evidence(new.escrow, new.dispute, new.number), None, token))
+}
+
+/// The piece of evidence that an item holds.
+pub(crate) fn to_evidence(item: Item, escrow: EscrowId, dispute: u16, number: u16) -> Result<NewEvidence, Unreadable> {
+    let key = keys::evidence(escrow, dispute, number);
+    unchanging(item, &key, |item| {
+        let stored: evidence::Stored = serde_dynamo::from_item(item).map_err(|error| error.to_string())?;
+        Ok(NewEvidence { escrow, dispute, number, evidence: Evidence::try_from(stored)? })
+    })
+}
+
+/// Reads what is written once and never again: it has no version.
+fn unchanging<T>(mut item: Item, key: &Key, read: impl FnOnce(Item) -> Result<T, String>) -> Result<T, Unreadable> {
+    let corrupt = |why: String| Unreadable::Corrupt { key: key.clone(), why };
+    match open(&mut item, key)? {
+        None => read(item).map_err(corrupt),
+        Some(_) => Err(corrupt("it never changes, and has a version".to_owned())),
+    }
 }
 
 /// Gives an item its place in the due index: everything of one seller in one shard.

@@ -76,6 +76,7 @@ impl Key {
     pub fn kind(&self) -> KeyKind {
         match (self.pk.split_once('#'), self.sk.as_str()) {
             (Some(("E", body)), "E") => EscrowId::from_body(body).map_or(KeyKind::Other, KeyKind::Escrow),
+            (Some(("E", body)), part) => part_of(body, part).unwrap_or(KeyKind::Other),
             (Some(("I", _)), "I") => KeyKind::Inbox,
             (Some(("W", rest)), sort) if rest.contains('#') && sort.starts_with("L#") => KeyKind::WalletLine,
             (Some(("W", rest)), _) if !rest.contains('#') => KeyKind::Wallet,
@@ -95,6 +96,10 @@ impl fmt::Display for Key {
 pub enum KeyKind {
     /// An escrow, and which.
     Escrow(EscrowId),
+    /// A page of an escrow's journal: whose, and its number.
+    JournalPage(EscrowId, u16),
+    /// A piece of evidence: whose, of which dispute, and its number.
+    Evidence(EscrowId, u16, u16),
     /// A wallet.
     Wallet,
     /// A line of a wallet's statement.
@@ -109,6 +114,36 @@ pub enum KeyKind {
 #[must_use]
 pub fn escrow(id: EscrowId) -> Key {
     Key { pk: format!("E#{}", id.body()), sk: "E".to_owned() }
+}
+
+/// A page of an escrow's journal: `E#{id}` / `J#{number}`.
+#[must_use]
+pub fn journal_page(id: EscrowId, number: u16) -> Key {
+    Key { pk: format!("E#{}", id.body()), sk: format!("{PAGES}{number:04}") }
+}
+
+/// How the sort keys of an escrow's journal pages begin.
+pub const PAGES: &str = "J#";
+
+/// A piece of evidence: `E#{id}` / `V#{dispute}#{number}`.
+#[must_use]
+pub fn evidence(id: EscrowId, dispute: u16, number: u16) -> Key {
+    Key { pk: format!("E#{}", id.body()), sk: format!("{EVIDENCE}{dispute:02}#{number:03}") }
+}
+
+/// How the sort keys of an escrow's evidence begin.
+pub const EVIDENCE: &str = "V#";
+
+/// The part of an escrow that lies beside it at this sort key. Only what these functions write is one.
+fn part_of(body: &str, sort: &str) -> Option<KeyKind> {
+    let id = EscrowId::from_body(body).ok()?;
+    if let Some(number) = sort.strip_prefix(PAGES) {
+        let number = number.parse().ok()?;
+        return (journal_page(id, number).sk == sort).then_some(KeyKind::JournalPage(id, number));
+    }
+    let (dispute, number) = sort.strip_prefix(EVIDENCE)?.split_once('#')?;
+    let (dispute, number) = (dispute.parse().ok()?, number.parse().ok()?);
+    (evidence(id, dispute, number).sk == sort).then_some(KeyKind::Evidence(id, dispute, number))
 }
 
 /// A wallet: `W#{owner}` / `{currency}`. All wallets of an owner lie together.
@@ -181,6 +216,14 @@ mod tests {
         let sar = Currencies::default().find("SAR").unwrap();
         let id = EscrowId::derive("r", "i", "s", "k");
         assert_eq!(escrow(id).kind(), KeyKind::Escrow(id));
+        assert_eq!(journal_page(id, 12).kind(), KeyKind::JournalPage(id, 12));
+        assert_eq!(evidence(id, 3, 41).kind(), KeyKind::Evidence(id, 3, 41));
+        assert_eq!(evidence(id, 3, 41).sk, "V#03#041");
+        for (pk, sk) in
+            [(escrow(id).pk, "J#1"), (escrow(id).pk, "V#03"), (escrow(id).pk, "X"), ("E#1".into(), "J#0001")]
+        {
+            assert_eq!(Key { pk, sk: sk.into() }.kind(), KeyKind::Other, "{sk}");
+        }
         assert_eq!(wallet(&owner, sar).kind(), KeyKind::Wallet);
         assert_eq!(wallet_line(&owner, sar, 7).kind(), KeyKind::WalletLine);
         assert_eq!(inbox(GatewayName::Stripe, "evt_1").kind(), KeyKind::Inbox);

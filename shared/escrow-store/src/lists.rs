@@ -192,6 +192,15 @@ impl Store {
         let items = self.table.batch_get(keys).await?;
         let mut found: HashMap<Key, Item> =
             items.into_iter().filter_map(|item| Key::of(&item).map(|key| (key, item))).collect();
+        for (key, item) in &found {
+            // An item that cannot be read is told of below.
+            if let KeyKind::Escrow(id) = key.kind()
+                && let Err(error) = self.bring_out_evidence(item, id).await
+                && !matches!(error, StoreError::Unreadable(_))
+            {
+                return Err(error);
+            }
+        }
         Ok(keys.iter().filter_map(|key| found.remove(key).map(|item| loaded(key, item))).collect())
     }
 
@@ -261,9 +270,12 @@ fn loaded(key: &Key, item: Item) -> Loaded {
     let seen = Seen::of(&item);
     let escrow = match key.kind() {
         KeyKind::Escrow(id) => items::to_escrow(item, id).map(Box::new),
-        KeyKind::Wallet | KeyKind::WalletLine | KeyKind::Inbox | KeyKind::Other => {
-            Err(Unreadable::Corrupt { key: key.clone(), why: "no escrow stands there".to_owned() })
-        }
+        KeyKind::JournalPage(..)
+        | KeyKind::Evidence(..)
+        | KeyKind::Wallet
+        | KeyKind::WalletLine
+        | KeyKind::Inbox
+        | KeyKind::Other => Err(Unreadable::Corrupt { key: key.clone(), why: "no escrow stands there".to_owned() }),
     };
     Loaded { key: key.clone(), seen, escrow }
 }
@@ -298,6 +310,11 @@ fn due_entry(item: &Item) -> Result<DueEntry, Unreadable> {
 pub fn escrow_of(entry: &DueEntry) -> Option<EscrowId> {
     match entry.key.kind() {
         KeyKind::Escrow(id) => Some(id),
-        KeyKind::Wallet | KeyKind::WalletLine | KeyKind::Inbox | KeyKind::Other => None,
+        KeyKind::JournalPage(..)
+        | KeyKind::Evidence(..)
+        | KeyKind::Wallet
+        | KeyKind::WalletLine
+        | KeyKind::Inbox
+        | KeyKind::Other => None,
     }
 }

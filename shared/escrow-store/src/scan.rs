@@ -5,7 +5,9 @@ use crate::inbox::{self, Parked};
 use crate::items;
 use crate::keys::{Item, Key, KeyKind};
 use crate::store::{Store, key_of};
+use escrow_domain::dispute::NewEvidence;
 use escrow_domain::escrow::Escrow;
+use escrow_domain::journal::JournalPage;
 use escrow_domain::wallet::{Wallet, WalletLine};
 
 /// An item of the table.
@@ -24,6 +26,10 @@ pub struct Scanned {
 pub enum Stored {
     /// An escrow.
     Escrow(Box<Escrow>),
+    /// A page of an escrow's journal.
+    Page(JournalPage),
+    /// A piece of evidence.
+    Evidence(NewEvidence),
     /// A wallet.
     Wallet(Wallet),
     /// A line of a statement.
@@ -65,6 +71,8 @@ fn scanned(item: Item) -> Result<Scanned, Unreadable> {
     let size = items::size::of(&item);
     let stored = match key.kind() {
         KeyKind::Escrow(id) => items::to_escrow(item, id).map(|escrow| Stored::Escrow(Box::new(escrow))),
+        KeyKind::JournalPage(id, number) => items::to_page(item, id, number).map(Stored::Page),
+        KeyKind::Evidence(id, dispute, number) => items::to_evidence(item, id, dispute, number).map(Stored::Evidence),
         KeyKind::Wallet => items::to_wallet(item, &key).map(Stored::Wallet),
         KeyKind::WalletLine => items::to_line(item, &key).map(Stored::Line),
         KeyKind::Inbox => inbox::read(item, &key).map(Stored::Parked),

@@ -1,17 +1,19 @@
 //! Load and commit: what everything above asks for.
 
+use crate::aggregate::Aggregate;
 use crate::count::Counters;
 use crate::error::{StoreError, Unreadable};
 use crate::items::{self, Token};
-use crate::keys::{self, Item, Key};
+use crate::keys::{self, Item, Key, KeyKind};
+use crate::member::{Failed, Member, Stands};
 use crate::read::{Ask, PARTITION, Table};
-use crate::write::{Condition, Write, Written, WrittenTogether};
+use crate::write::{Written, WrittenTogether};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use escrow_domain::currency::Currency;
 use escrow_domain::escrow::Escrow;
 use escrow_domain::id::{EscrowId, UserId};
-use escrow_domain::wallet::{Wallet, WalletLine};
+use escrow_domain::wallet::Wallet;
 use std::sync::Arc;
 
 /// A table of escrows. Cheap to clone; clones share their counters.
@@ -20,35 +22,14 @@ pub struct Store {
     pub(crate) table: Arc<Table>,
 }
 
-/// One item of a commit, with the version that it was decided on.
-#[derive(Debug, Clone, Copy)]
-pub enum Member<'a> {
-    /// The next state of an escrow.
-    Escrow {
-        /// The version that was read; 0 for one that must not exist yet.
-        was: u64,
-        /// What it becomes.
-        now: &'a Escrow,
-    },
-    /// The next state of a wallet.
-    Wallet {
-        /// The version that was read; 0 for one that must not exist yet.
-        was: u64,
-        /// What it becomes.
-        now: &'a Wallet,
-    },
-    /// A new line of a statement.
-    Line(&'a WalletLine),
-}
-
-/// How the commit of one escrow ended.
+/// How the commit of one aggregate ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Outcome<A = Escrow> {
     /// It stands.
     Applied,
     /// Nothing was written: another version stands there, this one. Decide again on it; no read is needed.
-    Moved(Box<Escrow>),
-    /// Nothing was written: there is no such escrow.
+    Moved(Box<A>),
+    /// Nothing was written: there is no such aggregate.
     Missing,
 }
 
@@ -59,30 +40,6 @@ pub enum Together {
     Applied,
     /// Nothing was written, because of these members. Never empty.
     Failed(Vec<Failed>),
-}
-
-/// A member of a transaction that met something else than it expects.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failed {
-    /// Which member, by its place in the commit.
-    pub index: usize,
-    /// What stands there.
-    pub stands: Stands,
-}
-
-/// What stands at the key of a failed member.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stands {
-    /// This escrow.
-    Escrow(Box<Escrow>),
-    /// This wallet.
-    Wallet(Wallet),
-    /// This line: the number is taken, because the wallet has moved.
-    Line(WalletLine),
-    /// Nothing.
-    Nothing,
-    /// Something that cannot be understood.
-    Unreadable(Unreadable),
 }
 
 impl Store {
@@ -103,8 +60,30 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unreadable`] if what stands there cannot be understood; otherwise the store could not be asked.
     pub async fn escrow(&self, id: EscrowId) -> Result<Option<Escrow>, StoreError> {
-        let item = self.table.get(&keys::escrow(id)).await?;
-        Ok(item.map(|item| items::to_escrow(item, id)).transpose()?)
+        self.aggregate(&id).await
+    }
+
+    /// Any aggregate as it is now.
+    ///
+    /// # Errors
+    /// As for [`Store::escrow`].
+    pub async fn aggregate<A: Aggregate>(&self, id: &A::Id) -> Result<Option<A>, StoreError> {
+        let key = A::key(id);
+        let Some(item) = self.table.get(&key).await? else { return Ok(None) };
+        if let KeyKind::Escrow(id) = key.kind() {
+            self.bring_out_evidence(&item, id).await?;
+        }
+        Ok(Some(A::read(item, id)?))
+    }
+
+    /// Gives the evidence that an item of format 1 holds items of its own, so that it is not lost when the escrow is written again.
+    /// Doing it twice changes nothing.
+    pub(crate) async fn bring_out_evidence(&self, item: &Item, id: EscrowId) -> Result<(), StoreError> {
+        for new in items::evidence_within(item, id)? {
+            let token = Token::random();
+            self.table.put(&Member::Evidence(&new).write(&token)?, &token).await?;
+        }
+        Ok(())
     }
 
     /// A wallet as it is now; one that was never credited is empty, with version 0.
@@ -149,12 +128,20 @@ impl Store {
     /// [`StoreError::Unknown`] if it cannot be found out whether it happened; [`StoreError::Contended`] if nothing was written
     /// because DynamoDB throttles; [`StoreError::Unreadable`] if what stands there now cannot be understood.
     pub async fn commit(&self, was: u64, now: &Escrow) -> Result<Outcome, StoreError> {
+        self.commit_aggregate(was, now).await
+    }
+
+    /// The same for any aggregate.
+    ///
+    /// # Errors
+    /// As for [`Store::commit`].
+    pub(crate) async fn commit_aggregate<A: Aggregate>(&self, was: u64, now: &A) -> Result<Outcome<A>, StoreError> {
         let token = Token::random();
-        let write = write(Member::Escrow { was, now }, &token)?;
+        let write = A::member(was, now).write(&token)?;
         match self.table.put(&write, &token).await? {
             Written::Applied => Ok(Outcome::Applied),
             Written::Stands(None) => Ok(Outcome::Missing),
-            Written::Stands(Some(item)) => Ok(Outcome::Moved(Box::new(items::to_escrow(item, now.id)?))),
+            Written::Stands(Some(item)) => Ok(Outcome::Moved(Box::new(A::read(item, &now.id())?))),
         }
     }
 
@@ -164,13 +151,13 @@ impl Store {
     /// As for [`Store::commit`]; a member that cannot be understood is not an error of the whole, it is named.
     pub async fn commit_together(&self, members: &[Member<'_>]) -> Result<Together, StoreError> {
         let token = Token::random();
-        let writes = members.iter().map(|member| write(*member, &token)).collect::<Result<Vec<_>, _>>()?;
+        let writes = members.iter().map(|member| member.write(&token)).collect::<Result<Vec<_>, _>>()?;
         match self.table.put_together(&writes, &token).await? {
             WrittenTogether::Applied => Ok(Together::Applied),
             WrittenTogether::Stands(failed) => {
                 let stands = |(index, item): (usize, Option<Item>)| {
                     let stands = match (members.get(index), writes.get(index)) {
-                        (Some(member), Some(write)) => what_stands(*member, &write.key, item),
+                        (Some(member), Some(write)) => member.stands(&write.key, item),
                         (_, _) => Stands::Nothing,
                     };
                     Failed { index, stands }
@@ -185,36 +172,4 @@ impl Store {
 pub(crate) fn key_of(item: &Item) -> Result<Key, Unreadable> {
     let nowhere = Key { pk: String::new(), sk: String::new() };
     Key::of(item).ok_or_else(|| Unreadable::Corrupt { key: nowhere, why: "it has no key".to_owned() })
-}
-
-fn write(member: Member<'_>, token: &Token) -> Result<Write, StoreError> {
-    let version = |was: u64| if was == 0 { Condition::Absent } else { Condition::Version(was) };
-    let grows = |was: u64, now: u64| {
-        if now > was { Ok(()) } else { Err(StoreError::Unwritable(format!("version {now} after version {was}"))) }
-    };
-    match member {
-        Member::Escrow { was, now } => {
-            grows(was, now.version)?;
-            Ok(Write { key: keys::escrow(now.id), item: items::from_escrow(now, token)?, condition: version(was) })
-        }
-        Member::Wallet { was, now } => {
-            grows(was, now.version)?;
-            let key = keys::wallet(&now.owner, now.currency);
-            Ok(Write { key, item: items::from_wallet(now, token)?, condition: version(was) })
-        }
-        Member::Line(line) => {
-            let key = keys::wallet_line(&line.owner, line.currency, line.number);
-            Ok(Write { key, item: items::from_line(line, token)?, condition: Condition::Absent })
-        }
-    }
-}
-
-fn what_stands(member: Member<'_>, key: &Key, item: Option<Item>) -> Stands {
-    let Some(item) = item else { return Stands::Nothing };
-    let read = match member {
-        Member::Escrow { now, .. } => items::to_escrow(item, now.id).map(|escrow| Stands::Escrow(Box::new(escrow))),
-        Member::Wallet { .. } => items::to_wallet(item, key).map(Stands::Wallet),
-        Member::Line(_) => items::to_line(item, key).map(Stands::Line),
-    };
-    read.unwrap_or_else(Stands::Unreadable)
 }

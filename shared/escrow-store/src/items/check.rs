@@ -51,6 +51,7 @@ fn references(escrow: &Escrow) -> Result<(), String> {
         Part::Payment(number) => payment(number),
         Part::Refund(number) => refund(number),
         Part::Dispute(number) => usize::from(number) < escrow.disputes.len(),
+        Part::Chargeback(number) => usize::from(number) < escrow.chargebacks.len(),
     };
     let payments = escrow.payments.iter().all(|paid| paid.milestones.iter().all(|index| milestone(*index)));
     let refunds = escrow.refunds.iter().all(|back| {
@@ -66,6 +67,14 @@ fn references(escrow: &Escrow) -> Result<(), String> {
         Task::ClosePayment(number) => payment(number),
         Task::Refund(number) => refund(number),
     });
+    let chargebacks = escrow.chargebacks.iter().all(|chargeback| {
+        let paid = escrow.payments.get(usize::from(chargeback.payment));
+        usize::from(chargeback.capture) < paid.map_or(0, |paid| paid.captures.len())
+    });
+    let credits = escrow
+        .credits
+        .iter()
+        .all(|credit| usize::try_from(credit.entry).is_ok_and(|entry| entry < escrow.journal.len()));
     let entries = escrow
         .journal
         .entries
@@ -75,6 +84,8 @@ fn references(escrow: &Escrow) -> Result<(), String> {
         (payments, "a payment of no milestone"),
         (refunds, "a refund of no capture, or of no milestone"),
         (disputes, "a dispute of no milestone"),
+        (chargebacks, "a chargeback of no capture"),
+        (credits, "a credit by no entry"),
         (effects, "an effect of no payment or refund"),
         (entries, "a journal entry about no part"),
     ] {

@@ -1,9 +1,11 @@
-//! The stored dispute with its evidence, the stored freeze, the stored review.
+//! The stored dispute, the stored freeze, the stored review.
 
 use super::escrow::period;
+use super::evidence::StoredWithin;
 use super::{minor, word};
-use escrow_domain::dispute::{Dispute, Evidence};
+use escrow_domain::dispute::{Dispute, Proposal};
 use escrow_domain::escrow::{Freeze, Review};
+use escrow_domain::lifecycle::Role;
 use escrow_domain::money::Minor;
 use escrow_domain::time::{Period, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -18,9 +20,24 @@ pub(super) struct StoredDispute {
     a: i64,
     /// Reason.
     n: String,
-    /// Evidence.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    v: Vec<StoredEvidence>,
+    /// Evidence, in format 1; since then it stands in items of its own.
+    #[serde(default, skip_serializing)]
+    v: Vec<StoredWithin>,
+    /// How many pieces the buyer has brought.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    eb: Option<u8>,
+    /// How many the seller has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    es: Option<u8>,
+    /// The offer that counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    p: Option<StoredProposal>,
+    /// How many offers were made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pn: Option<u8>,
+    /// Reminded for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rf: Option<i64>,
     /// Status.
     st: String,
     /// Opened at.
@@ -40,24 +57,25 @@ pub(super) struct StoredDispute {
     e: Option<i64>,
 }
 
-/// A piece of evidence.
+/// An offer.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct StoredEvidence {
-    /// Kind.
-    k: String,
-    /// Where it is.
-    u: String,
-    /// Its SHA-256.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    h: Option<String>,
-    /// Note.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    n: Option<String>,
+struct StoredProposal {
+    /// Number.
+    i: u16,
     /// By.
-    b: String,
+    y: String,
+    /// To the buyer.
+    b: i64,
     /// At.
     t: i64,
+}
+
+impl StoredDispute {
+    /// The evidence that stood inside it in format 1.
+    pub(super) fn into_evidence(self) -> Vec<StoredWithin> {
+        self.v
+    }
 }
 
 impl From<&Dispute> for StoredDispute {
@@ -66,7 +84,11 @@ impl From<&Dispute> for StoredDispute {
             milestone,
             amount,
             reason,
-            evidence,
+            evidence_of_buyer,
+            evidence_of_seller,
+            proposal,
+            proposals,
+            reminded_for,
             status,
             opened_at,
             evidence_until,
@@ -79,7 +101,12 @@ impl From<&Dispute> for StoredDispute {
             m: *milestone,
             a: amount.units(),
             n: reason.clone(),
-            v: evidence.iter().map(StoredEvidence::from).collect(),
+            v: Vec::new(),
+            eb: (*evidence_of_buyer > 0).then_some(*evidence_of_buyer),
+            es: (*evidence_of_seller > 0).then_some(*evidence_of_seller),
+            p: proposal.as_ref().map(StoredProposal::from),
+            pn: (*proposals > 0).then_some(*proposals),
+            rf: reminded_for.map(Timestamp::as_millis),
             st: status.as_str().to_owned(),
             o: opened_at.as_millis(),
             u: evidence_until.as_millis(),
@@ -95,11 +122,23 @@ impl TryFrom<StoredDispute> for Dispute {
     type Error = String;
 
     fn try_from(stored: StoredDispute) -> Result<Self, String> {
+        let within = |role: Role, counted: Option<u8>| -> Result<u8, String> {
+            let within = stored.v.iter().filter(|piece| piece.is_by(role)).count();
+            match (counted, u8::try_from(within)) {
+                (Some(counted), Ok(0)) => Ok(counted),
+                (None, Ok(within)) => Ok(within),
+                (Some(_), Ok(_)) | (_, Err(_)) => Err("evidence of two formats, or without end".to_owned()),
+            }
+        };
         Ok(Self {
             milestone: stored.m,
             amount: minor(stored.a)?,
             reason: stored.n,
-            evidence: stored.v.into_iter().map(TryInto::try_into).collect::<Result<_, String>>()?,
+            evidence_of_buyer: within(Role::Buyer, stored.eb)?,
+            evidence_of_seller: within(Role::Seller, stored.es)?,
+            proposal: stored.p.map(TryInto::try_into).transpose()?,
+            proposals: stored.pn.unwrap_or_default(),
+            reminded_for: stored.rf.map(Timestamp::from_millis),
             status: word(&stored.st)?,
             opened_at: Timestamp::from_millis(stored.o),
             evidence_until: Timestamp::from_millis(stored.u),
@@ -111,30 +150,21 @@ impl TryFrom<StoredDispute> for Dispute {
     }
 }
 
-impl From<&Evidence> for StoredEvidence {
-    fn from(evidence: &Evidence) -> Self {
-        let Evidence { kind, uri, sha256, note, by, at } = evidence;
-        Self {
-            k: kind.clone(),
-            u: uri.clone(),
-            h: sha256.clone(),
-            n: note.clone(),
-            b: by.as_str().to_owned(),
-            t: at.as_millis(),
-        }
+impl From<&Proposal> for StoredProposal {
+    fn from(proposal: &Proposal) -> Self {
+        let Proposal { number, by, to_buyer, at } = proposal;
+        Self { i: *number, y: by.as_str().to_owned(), b: to_buyer.units(), t: at.as_millis() }
     }
 }
 
-impl TryFrom<StoredEvidence> for Evidence {
+impl TryFrom<StoredProposal> for Proposal {
     type Error = String;
 
-    fn try_from(stored: StoredEvidence) -> Result<Self, String> {
+    fn try_from(stored: StoredProposal) -> Result<Self, String> {
         Ok(Self {
-            kind: stored.k,
-            uri: stored.u,
-            sha256: stored.h,
-            note: stored.n,
-            by: word(&stored.b)?,
+            number: stored.i,
+            by: word(&stored.y)?,
+            to_buyer: minor(stored.b)?,
             at: Timestamp::from_millis(stored.t),
         })
     }

@@ -1,16 +1,19 @@
 //! The stored escrow: its terms, and the lists of its parts.
 
 use super::bytes::Bytes;
+use super::chargeback::{StoredChargeback, StoredCredit};
 use super::dispute::{StoredDispute, StoredFreeze, StoredReview};
-use super::journal::{self, StoredEntry};
+use super::journal::{self, Setting, StoredEntry, StoredPosting};
 use super::milestone::StoredMilestone;
 use super::payment::{StoredEffect, StoredPayment, StoredRefund};
-use super::word;
+use super::{minor, word};
 use crate::keys;
 use escrow_domain::currency::Currency;
+use escrow_domain::dispute::NewEvidence;
 use escrow_domain::escrow::{Escrow, Subject, Terms};
 use escrow_domain::id::EscrowId;
 use escrow_domain::journal::Journal;
+use escrow_domain::money::Money;
 use escrow_domain::policy::Policy;
 use escrow_domain::time::{Period, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -52,6 +55,12 @@ pub(super) struct Stored {
     /// Disputes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     di: Vec<StoredDispute>,
+    /// Chargebacks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    cb: Vec<StoredChargeback>,
+    /// Credits on their way to a wallet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    cr: Vec<StoredCredit>,
     /// Freezes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     fr: Vec<StoredFreeze>,
@@ -72,6 +81,9 @@ pub(super) struct Stored {
     /// How many entries have moved into pages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pg: Option<u32>,
+    /// What the postings of those leave.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    ca: Vec<StoredPosting>,
     /// The entries since then.
     e: Vec<StoredEntry>,
     /// All operations ever, sixteen bytes each, in one piece.
@@ -108,6 +120,8 @@ impl From<&Escrow> for Stored {
             payments,
             refunds,
             disputes,
+            chargebacks,
+            credits,
             freezes,
             reviews,
             stopped_since,
@@ -118,6 +132,7 @@ impl From<&Escrow> for Stored {
             updated_at,
         } = escrow;
         let Terms { kind, subject, buyer, seller, currency, policy, fee_payer, metadata, created_at } = terms;
+        let setting = Setting::of_terms(terms);
         Self {
             b: buyer.as_str().to_owned(),
             s: seller.as_str().to_owned(),
@@ -133,6 +148,8 @@ impl From<&Escrow> for Stored {
             pa: payments.iter().map(StoredPayment::from).collect(),
             re: refunds.iter().map(StoredRefund::from).collect(),
             di: disputes.iter().map(StoredDispute::from).collect(),
+            cb: chargebacks.iter().map(StoredChargeback::from).collect(),
+            cr: credits.iter().map(StoredCredit::from).collect(),
             fr: freezes.iter().map(StoredFreeze::from).collect(),
             rv: reviews.iter().map(StoredReview::from).collect(),
             ss: stopped_since.map(Timestamp::as_millis),
@@ -140,13 +157,25 @@ impl From<&Escrow> for Stored {
             ef: effects.iter().map(StoredEffect::from).collect(),
             h: Bytes(journal.head.to_vec()),
             pg: (journal.paged > 0).then_some(journal.paged),
-            e: journal.entries.iter().map(|entry| StoredEntry::new(entry, terms)).collect(),
+            ca: journal.carried.iter().map(|posting| StoredPosting::new(posting, *currency)).collect(),
+            e: journal.entries.iter().map(|entry| StoredEntry::new(entry, setting)).collect(),
             o: journal::operations(&journal.operations),
         }
     }
 }
 
 impl Stored {
+    /// The evidence that stood inside its disputes in format 1, as the items of its own that it becomes.
+    pub(super) fn into_evidence(self, escrow: EscrowId) -> Result<Vec<NewEvidence>, String> {
+        let mut all = Vec::new();
+        for (dispute, stored) in (0_u16..).zip(self.di) {
+            for (number, within) in (0_u16..).zip(stored.into_evidence()) {
+                all.push(NewEvidence { escrow, dispute, number, evidence: within.try_into()? });
+            }
+        }
+        Ok(all)
+    }
+
     pub(super) fn into_escrow(self, id: EscrowId, version: u64) -> Result<Escrow, String> {
         let (kind, subject) = self.j.split_once('#').ok_or("a subject without a type")?;
         let terms = Terms {
@@ -160,13 +189,18 @@ impl Stored {
             metadata: self.x,
             created_at: Timestamp::from_millis(self.c),
         };
-        let entries = self.e.into_iter().map(|entry| entry.into_entry(&terms)).collect::<Result<_, _>>()?;
+        let setting = Setting::of_terms(&terms);
+        let entries = self.e.into_iter().map(|entry| entry.into_entry(setting)).collect::<Result<_, _>>()?;
+        let carried = self.ca.into_iter().map(|posting| posting.into_posting(terms.currency));
+        let carried = carried.collect::<Result<_, _>>()?;
         Ok(Escrow {
             id,
             milestones: self.m.into_iter().map(TryInto::try_into).collect::<Result<_, String>>()?,
             payments: self.pa.into_iter().map(TryInto::try_into).collect::<Result<_, String>>()?,
             refunds: self.re.into_iter().map(TryInto::try_into).collect::<Result<_, String>>()?,
             disputes: self.di.into_iter().map(TryInto::try_into).collect::<Result<_, String>>()?,
+            chargebacks: self.cb.into_iter().map(TryInto::try_into).collect::<Result<_, String>>()?,
+            credits: self.cr.into_iter().map(TryInto::try_into).collect::<Result<_, String>>()?,
             freezes: self.fr.into_iter().map(TryInto::try_into).collect::<Result<_, String>>()?,
             reviews: self.rv.into_iter().map(TryInto::try_into).collect::<Result<_, String>>()?,
             stopped_since: self.ss.map(Timestamp::from_millis),
@@ -175,6 +209,7 @@ impl Stored {
             journal: Journal {
                 head: self.h.exactly()?,
                 paged: self.pg.unwrap_or_default(),
+                carried,
                 entries,
                 operations: journal::read_operations(&self.o)?,
             },
@@ -240,4 +275,15 @@ pub(super) fn read_unit(text: &str) -> Result<Currency, String> {
     let unknown = || format!("{text:?} is no unit of money");
     let (code, digits) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(unknown)?;
     Currency::coin(code, digits.parse().map_err(|_| unknown())?).map_err(|_| unknown())
+}
+
+/// Money of a unit of its own.
+pub(super) fn money(money: Money) -> (i64, String) {
+    let Money { amount, currency } = money;
+    (amount.units(), unit(currency))
+}
+
+/// Reads what [`money`] wrote.
+pub(super) fn read_money((amount, unit): (i64, String)) -> Result<Money, String> {
+    Ok(Money { amount: minor(amount)?, currency: read_unit(&unit)? })
 }

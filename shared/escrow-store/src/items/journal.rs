@@ -4,12 +4,41 @@
 use super::bytes::Bytes;
 use super::escrow::{read_unit, unit};
 use super::{minor, word};
+use escrow_domain::currency::Currency;
 use escrow_domain::escrow::Terms;
 use escrow_domain::id::{Operation, UserId};
 use escrow_domain::journal::{Account, Actor, Entry, Move, Part, Posting};
 use escrow_domain::lifecycle::Role;
 use escrow_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// What entries leave out, because it stands beside them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Setting<'a> {
+    /// Who acts as the buyer, if the aggregate has one.
+    pub(super) buyer: Option<&'a UserId>,
+    /// Who acts as the seller, if the aggregate has one.
+    pub(super) seller: Option<&'a UserId>,
+    /// The aggregate's unit.
+    pub(super) currency: Currency,
+}
+
+impl<'a> Setting<'a> {
+    pub(super) const fn of_terms(terms: &'a Terms) -> Self {
+        Self { buyer: Some(&terms.buyer), seller: Some(&terms.seller), currency: terms.currency }
+    }
+
+    /// The party that plays a role, if one does.
+    const fn party(&self, role: Role) -> Option<&'a UserId> {
+        match role {
+            Role::Buyer => self.buyer,
+            Role::Seller => self.seller,
+            Role::Arbiter | Role::Operator | Role::Platform | Role::Gateway | Role::Clock => None,
+        }
+    }
+}
 
 /// An entry. Money in minor units, times in milliseconds.
 #[derive(Debug, Serialize, Deserialize)]
@@ -45,66 +74,61 @@ pub(super) struct StoredEntry {
 /// One side of an entry.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct StoredPosting {
+pub(super) struct StoredPosting {
     /// Account.
     a: String,
     /// Minor units; a debit is positive.
     u: i64,
-    /// Unit, where it is not the escrow's.
+    /// Unit, where it is not the aggregate's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     c: Option<String>,
 }
 
 impl StoredEntry {
-    pub(super) fn new(entry: &Entry, terms: &Terms) -> Self {
+    pub(super) fn new<T: fmt::Display>(entry: &Entry<T>, setting: Setting<'_>) -> Self {
         let Entry { at, transition, actor, part, moves, postings, reference, note } = entry;
         Self {
             t: at.as_millis(),
-            k: transition.as_str().to_owned(),
+            k: transition.to_string(),
             r: actor.role.as_str().to_owned(),
-            s: person(actor, terms),
+            s: person(actor, setting),
             p: part.map(part_text),
             m: moves.iter().map(move_parts).collect(),
-            a: postings.iter().map(|posting| StoredPosting::new(posting, terms)).collect(),
+            a: postings.iter().map(|posting| StoredPosting::new(posting, setting.currency)).collect(),
             g: reference.clone(),
             n: note.clone(),
         }
     }
 
-    pub(super) fn into_entry(self, terms: &Terms) -> Result<Entry, String> {
+    pub(super) fn into_entry<T: FromStr>(self, setting: Setting<'_>) -> Result<Entry<T>, String> {
         let role: Role = word(&self.r)?;
         Ok(Entry {
             at: Timestamp::from_millis(self.t),
             transition: word(&self.k)?,
-            actor: Actor { role, sub: read_person(role, self.s.as_deref(), terms)? },
+            actor: Actor { role, sub: read_person(role, self.s.as_deref(), setting)? },
             part: self.p.as_deref().map(read_part).transpose()?,
             moves: self.m.into_iter().map(read_move).collect::<Result<_, _>>()?,
-            postings: self.a.into_iter().map(|posting| posting.into_posting(terms)).collect::<Result<_, _>>()?,
+            postings: self
+                .a
+                .into_iter()
+                .map(|posting| posting.into_posting(setting.currency))
+                .collect::<Result<_, _>>()?,
             reference: self.g,
             note: self.n,
         })
     }
 }
 
-/// The party that plays a role, if one does.
-const fn party(role: Role, terms: &Terms) -> Option<&UserId> {
-    match role {
-        Role::Buyer => Some(&terms.buyer),
-        Role::Seller => Some(&terms.seller),
-        Role::Arbiter | Role::Operator | Role::Platform | Role::Gateway | Role::Clock => None,
-    }
-}
-
-fn person(actor: &Actor, terms: &Terms) -> Option<String> {
-    match (party(actor.role, terms), actor.sub.as_ref()) {
+fn person(actor: &Actor, setting: Setting<'_>) -> Option<String> {
+    match (setting.party(actor.role), actor.sub.as_ref()) {
         (Some(party), Some(sub)) if party == sub => None,
         (Some(_), None) => Some(String::new()),
         (Some(_) | None, sub) => sub.map(|sub| sub.as_str().to_owned()),
     }
 }
 
-fn read_person(role: Role, stored: Option<&str>, terms: &Terms) -> Result<Option<UserId>, String> {
-    match (party(role, terms), stored) {
+fn read_person(role: Role, stored: Option<&str>, setting: Setting<'_>) -> Result<Option<UserId>, String> {
+    match (setting.party(role), stored) {
         (Some(party), None) => Ok(Some(party.clone())),
         (Some(_), Some("")) | (None, None) => Ok(None),
         (Some(_) | None, Some(sub)) => word(sub).map(Some),
@@ -117,6 +141,7 @@ fn part_text(part: Part) -> String {
         Part::Payment(number) => format!("p{number}"),
         Part::Refund(number) => format!("r{number}"),
         Part::Dispute(number) => format!("d{number}"),
+        Part::Chargeback(number) => format!("c{number}"),
     }
 }
 
@@ -127,6 +152,7 @@ fn read_part(text: &str) -> Result<Part, String> {
         "p" => Ok(Part::Payment(word(number)?)),
         "r" => Ok(Part::Refund(word(number)?)),
         "d" => Ok(Part::Dispute(word(number)?)),
+        "c" => Ok(Part::Chargeback(word(number)?)),
         _ => Err(format!("{text:?} is no part")),
     }
 }
@@ -141,22 +167,28 @@ fn read_move((milestone, from, to, amount): (u8, String, String, i64)) -> Result
 }
 
 impl StoredPosting {
-    fn new(posting: &Posting, terms: &Terms) -> Self {
+    pub(super) fn new(posting: &Posting, usual: Currency) -> Self {
         let Posting { account, units, currency } = posting;
-        Self { a: account.to_string(), u: *units, c: (*currency != terms.currency).then(|| unit(*currency)) }
+        Self { a: account.to_string(), u: *units, c: (*currency != usual).then(|| unit(*currency)) }
     }
 
-    fn into_posting(self, terms: &Terms) -> Result<Posting, String> {
+    pub(super) fn into_posting(self, usual: Currency) -> Result<Posting, String> {
         Ok(Posting {
             account: read_account(&self.a)?,
             units: self.u,
-            currency: self.c.as_deref().map_or(Ok(terms.currency), read_unit)?,
+            currency: self.c.as_deref().map_or(Ok(usual), read_unit)?,
         })
     }
 }
 
 /// Reads an account as the domain writes it.
 fn read_account(text: &str) -> Result<Account, String> {
+    if text == Account::PayoutsByHand.to_string() {
+        return Ok(Account::PayoutsByHand);
+    }
+    if text == Account::PaidByHand.to_string() {
+        return Ok(Account::PaidByHand);
+    }
     match text.split_once(':') {
         None => match text {
             "escrow" => Ok(Account::Escrow),

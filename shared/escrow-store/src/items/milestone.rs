@@ -3,7 +3,7 @@
 use super::escrow::period;
 use super::{minor, word};
 use escrow_domain::fees::Fee;
-use escrow_domain::milestone::{Buckets, Ended, Milestone};
+use escrow_domain::milestone::{Ask, AskFor, Buckets, Ended, Milestone};
 use escrow_domain::time::{Period, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,12 @@ pub(super) struct StoredMilestone {
     /// Auto-release at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ar: Option<i64>,
+    /// What one side has asked the other for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    k: Option<StoredAsk>,
+    /// Reminded for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rf: Option<i64>,
     /// Rounds of changes.
     #[serde(default, skip_serializing_if = "is_zero")]
     r: i64,
@@ -43,6 +49,19 @@ pub(super) struct StoredMilestone {
     /// Paused for.
     #[serde(default, skip_serializing_if = "is_zero")]
     p: i64,
+}
+
+/// What one side has asked the other for.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredAsk {
+    /// By.
+    y: String,
+    /// That the deadline moves to this moment; that what is held goes back, if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    u: Option<i64>,
+    /// At.
+    t: i64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what it may skip by reference")]
@@ -62,6 +81,8 @@ impl From<&Milestone> for StoredMilestone {
             delivered_at,
             deliver_by,
             auto_release_at,
+            asked,
+            reminded_for,
             rounds,
             extended,
             paused,
@@ -76,6 +97,8 @@ impl From<&Milestone> for StoredMilestone {
             de: delivered_at.map(Timestamp::as_millis),
             by: deliver_by.map(Timestamp::as_millis),
             ar: auto_release_at.map(Timestamp::as_millis),
+            k: asked.as_ref().map(StoredAsk::from),
+            rf: reminded_for.map(Timestamp::as_millis),
             r: i64::from(*rounds),
             x: extended.as_millis(),
             p: paused.as_millis(),
@@ -107,9 +130,31 @@ impl TryFrom<StoredMilestone> for Milestone {
             delivered_at: stored.de.map(Timestamp::from_millis),
             deliver_by: stored.by.map(Timestamp::from_millis),
             auto_release_at: stored.ar.map(Timestamp::from_millis),
+            asked: stored.k.map(TryInto::try_into).transpose()?,
+            reminded_for: stored.rf.map(Timestamp::from_millis),
             rounds: u8::try_from(stored.r).map_err(|_| "rounds beyond all bounds")?,
             extended,
             paused: period(stored.p)?,
         })
+    }
+}
+
+impl From<&Ask> for StoredAsk {
+    fn from(ask: &Ask) -> Self {
+        let Ask { by, what, at } = ask;
+        let until = match what {
+            AskFor::Cancel => None,
+            AskFor::Extend(until) => Some(until.as_millis()),
+        };
+        Self { y: by.as_str().to_owned(), u: until, t: at.as_millis() }
+    }
+}
+
+impl TryFrom<StoredAsk> for Ask {
+    type Error = String;
+
+    fn try_from(stored: StoredAsk) -> Result<Self, String> {
+        let what = stored.u.map_or(AskFor::Cancel, |until| AskFor::Extend(Timestamp::from_millis(until)));
+        Ok(Self { by: word(&stored.y)?, what, at: Timestamp::from_millis(stored.t) })
     }
 }

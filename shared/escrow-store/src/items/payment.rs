@@ -1,9 +1,10 @@
 //! The stored payment with its captures, the stored refund, the stored effect.
 
 use super::bytes::Bytes;
+use super::escrow::{money, read_money};
 use super::{minor, word};
 use escrow_domain::effect::{Claim, Effect, Progress, Task};
-use escrow_domain::payment::{Capture, CheckoutRequest, Payment, Refund, RefundOf, Source};
+use escrow_domain::payment::{Capture, CheckoutRequest, Mode, Payment, Refund, RefundOf, Source};
 use escrow_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -16,8 +17,14 @@ pub(super) struct StoredPayment {
     /// Method.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     m: Option<String>,
+    /// Mode, where it is not the gateway's page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    o: Option<String>,
     /// Amount.
     a: i64,
+    /// What the gateway charges, where that is another unit: amount, unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    g: Option<(i64, String)>,
     /// Milestones: an index a byte.
     i: Bytes,
     /// Status.
@@ -34,6 +41,9 @@ pub(super) struct StoredPayment {
     /// Address of the page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     u: Option<String>,
+    /// What the marketplace's own page needs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    z: Option<String>,
     /// Expires at.
     x: i64,
     /// Created at.
@@ -67,13 +77,16 @@ impl From<&Payment> for StoredPayment {
         let Payment {
             source,
             method,
+            mode,
             amount,
+            pay_in,
             milestones,
             status,
             request,
             attempt,
             reference,
             url,
+            client_secret,
             expires_at,
             created_at,
             captures,
@@ -84,7 +97,12 @@ impl From<&Payment> for StoredPayment {
                 Source::Wallet => WALLET.to_owned(),
             },
             m: method.map(|method| method.as_str().to_owned()),
+            o: match mode {
+                Mode::Hosted => None,
+                Mode::Elements => Some(mode.as_str().to_owned()),
+            },
             a: amount.units(),
+            g: pay_in.map(money),
             i: Bytes(milestones.clone()),
             st: status.as_str().to_owned(),
             q: request.as_ref().map(|CheckoutRequest { description, success_url, cancel_url }| {
@@ -93,6 +111,7 @@ impl From<&Payment> for StoredPayment {
             n: (*attempt > 0).then_some(*attempt),
             r: reference.clone(),
             u: url.clone(),
+            z: client_secret.clone(),
             x: expires_at.as_millis(),
             c: created_at.as_millis(),
             cp: captures.iter().map(StoredCapture::from).collect(),
@@ -108,13 +127,16 @@ impl TryFrom<StoredPayment> for Payment {
         Ok(Self {
             source: if stored.s == WALLET { Source::Wallet } else { Source::Gateway(word(&stored.s)?) },
             method: stored.m.as_deref().map(word).transpose()?,
+            mode: stored.o.as_deref().map(word).transpose()?.unwrap_or_default(),
             amount: minor(stored.a)?,
+            pay_in: stored.g.map(read_money).transpose()?,
             milestones: stored.i.0,
             status: word(&stored.st)?,
             request: stored.q.map(request),
             attempt: stored.n.unwrap_or_default(),
             reference: stored.r,
             url: stored.u,
+            client_secret: stored.z,
             expires_at: Timestamp::from_millis(stored.x),
             created_at: Timestamp::from_millis(stored.c),
             captures: stored.cp.into_iter().map(TryInto::try_into).collect::<Result<_, String>>()?,

@@ -203,10 +203,10 @@ async fn a_lost_race_against_a_newer_release_is_not_decided_on() {
     bed.store.commit(0, &held).await.unwrap();
     let delivered = changed(deliver(&held, moment(later(&held)))).escrow;
     let key = keys::escrow(held.id);
-    bed.tamper(&key, &[("f", Some(crate::bed::n(2))), ("v", Some(crate::bed::n(9)))]).await;
+    bed.tamper(&key, &[("f", Some(crate::bed::n(3))), ("v", Some(crate::bed::n(9)))]).await;
     let before = bed.item(&key).await;
     let error = bed.store.commit(held.version, &delivered).await.unwrap_err();
-    let StoreError::Unreadable(Unreadable::NewerFormat { found: 2, known: 1, .. }) = error else {
+    let StoreError::Unreadable(Unreadable::NewerFormat { found: 3, known: 2, .. }) = error else {
         panic!("{error:?}");
     };
     assert_eq!(bed.item(&key).await, before);

@@ -2,14 +2,14 @@
 
 use escrow_domain::command::{Attempt, Command, Fact, NewPayment};
 use escrow_domain::currency::{Currencies, Currency};
-use escrow_domain::decide::{self, Change, Moment, NewEscrow, Outcome};
+use escrow_domain::decide::{self, Change, Moment, NewEscrow, Outcome, Page};
 use escrow_domain::escrow::{Escrow, Subject, Terms};
 use escrow_domain::fees::{Fee, FeePayer};
 use escrow_domain::id::{EscrowId, GatewayName, Operation, UserId};
 use escrow_domain::journal::Actor;
 use escrow_domain::lifecycle::Role;
 use escrow_domain::money::{Minor, Money};
-use escrow_domain::payment::{CheckoutRequest, Source};
+use escrow_domain::payment::{CheckoutRequest, Mode, Source};
 use escrow_domain::policy::{Kind, Policy};
 use escrow_domain::refusal::Undecided;
 use escrow_domain::time::{Period, Timestamp};
@@ -72,6 +72,8 @@ impl Offer {
             source: Source::Gateway(GatewayName::Stripe),
             method: None,
             milestones: vec![0],
+            mode: Mode::Hosted,
+            pay_in: None,
             request: CheckoutRequest {
                 description: "job job_42".into(),
                 success_url: "https://market.example.com/jobs/job_42/paid?session=1234567890".into(),
@@ -89,7 +91,8 @@ impl Offer {
     pub(crate) fn opened(&self) -> Escrow {
         let created = self.created();
         let expires_at = created.payments[0].expires_at;
-        changed(decide::checkout_opened(&created, 0, REFERENCE, PAGE, expires_at, moment(later(&created)))).escrow
+        let page = Page { url: Some(PAGE), client_secret: None };
+        changed(decide::checkout_opened(&created, 0, REFERENCE, &page, expires_at, moment(later(&created)))).escrow
     }
 
     /// Paid.

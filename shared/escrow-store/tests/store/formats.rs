@@ -1,10 +1,22 @@
 //! Formats: what is stored stays readable, and what breaks its promises is an error.
 
 use crate::bed::{Bed, b, bed, n, s};
-use crate::deal::{minor, offer};
+use crate::deal::{minor, offer, sar, user};
 use aws_sdk_dynamodb::types::AttributeValue;
+use escrow_domain::chargeback::{Chargeback, ChargebackStatus};
+use escrow_domain::currency::Currencies;
+use escrow_domain::dispute::Proposal;
 use escrow_domain::effect::Task;
-use escrow_domain::escrow::Escrow;
+use escrow_domain::escrow::{DeferredCredit, Escrow};
+use escrow_domain::id::GatewayName;
+use escrow_domain::journal::Account;
+use escrow_domain::lifecycle::Role;
+use escrow_domain::milestone::{Ask, AskFor};
+use escrow_domain::money::Money;
+use escrow_domain::payment::Mode;
+use escrow_domain::time::Period;
+use escrow_domain::wallet::{LineKind, MovedBy};
+use escrow_store::items::FORMAT;
 use escrow_store::keys::{self, Item, Key};
 use escrow_store::scan::Stored;
 use escrow_store::{StoreError, Unreadable};
@@ -63,14 +75,43 @@ fn object(item: &HashMap<String, AttributeValue>) -> Value {
 fn full() -> Escrow {
     let mut escrow = offer("full").disputed();
     escrow.terms.metadata.insert("order".into(), "4711".into());
-    escrow.disputes[0].evidence.push(escrow_domain::dispute::Evidence {
-        kind: "screenshot".into(),
-        uri: "https://market.example.com/e/1".into(),
-        sha256: Some("ab".repeat(32)),
-        note: Some("as seen".into()),
-        by: escrow_domain::lifecycle::Role::Buyer,
-        at: escrow.updated_at,
+    let at = escrow.updated_at;
+    let dispute = &mut escrow.disputes[0];
+    (dispute.evidence_of_buyer, dispute.evidence_of_seller, dispute.proposals) = (2, 1, 3);
+    dispute.reminded_for = Some(dispute.rule_by);
+    dispute.proposal = Some(Proposal { number: 7, by: Role::Seller, to_buyer: minor(0), at });
+    let milestone = &mut escrow.milestones[0];
+    milestone.asked = Some(Ask { by: Role::Buyer, what: AskFor::Extend(at.after(Period::days(3))), at });
+    milestone.reminded_for = Some(at);
+    let payment = &mut escrow.payments[0];
+    payment.mode = Mode::Elements;
+    payment.client_secret = Some("pi_1_secret_2".into());
+    payment.pay_in = Some(Money { amount: minor(4_000), currency: Currencies::default().find("USD").unwrap() });
+    escrow.chargebacks.push(Chargeback {
+        reference: "du_1".into(),
+        gateway: GatewayName::Stripe,
+        payment: 0,
+        capture: 0,
+        amount: minor(15_000),
+        reason: Some("fraudulent".into()),
+        status: ChargebackStatus::Lost,
+        taken: minor(15_000),
+        given_back: minor(1),
+        opened_at: at,
+        ended_at: Some(at),
     });
+    escrow.credits.push(DeferredCredit {
+        owner: user("usr_01hselle"),
+        amount: minor(1),
+        kind: LineKind::Release,
+        entry: 1,
+        since: at,
+    });
+    // The first two entries have moved into a page.
+    let journal = &mut escrow.journal;
+    let paged: Vec<_> = journal.entries.drain(..2).flat_map(|entry| entry.postings).collect();
+    journal.carried = paged.into_iter().filter(|posting| posting.account == Account::Escrow).collect();
+    journal.paged = 2;
     escrow.freezes.push(escrow_domain::escrow::Freeze {
         cause: escrow_domain::escrow::FreezeCause::Operator,
         reason: "looking into it".into(),
@@ -139,19 +180,23 @@ fn without_token(mut item: Item) -> Item {
     item
 }
 
+/// A stored example, kept for ever.
+fn example(format: u32) -> Option<Item> {
+    let path = format!("{}/tests/store/format-{format}.json", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(path).ok().map(|text| item(&serde_json::from_str(&text).unwrap()))
+}
+
 #[tokio::test]
-async fn the_stored_example_of_format_1_stays_readable() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/store/format-1.json");
-    let Ok(text) = std::fs::read_to_string(path) else {
+async fn the_stored_example_of_this_format_is_passed_over_nowhere() {
+    let (old, new) = (bed().await, bed().await);
+    let Some(example) = example(FORMAT) else {
         // A new format's example is made once, here, and kept for ever.
-        let bed = bed().await;
-        let key = stored(&bed, &full()).await;
-        let example = object(&bed.item(&key).await.unwrap());
+        let key = stored(&old, &full()).await;
+        let path = format!("{}/tests/store/format-{FORMAT}.json", env!("CARGO_MANIFEST_DIR"));
+        let example = object(&old.item(&key).await.unwrap());
         std::fs::write(path, format!("{}\n", serde_json::to_string_pretty(&example).unwrap())).unwrap();
         panic!("wrote a new example: look at it, and keep it");
     };
-    let example = item(&serde_json::from_str(&text).unwrap());
-    let (old, new) = (bed().await, bed().await);
     old.put(example.clone()).await;
     let escrow = old.store.escrow(full().id).await.unwrap().unwrap();
     // Nothing of it was passed over: written again, it is the same.
@@ -160,13 +205,67 @@ async fn the_stored_example_of_format_1_stays_readable() {
 }
 
 #[tokio::test]
+async fn an_escrow_of_format_1_stays_readable_and_its_evidence_is_brought_out_before_it_is_written_again() {
+    let bed = bed().await;
+    let example = example(1).unwrap();
+    let within = example["di"].as_l().unwrap()[0].as_m().unwrap()["v"].as_l().unwrap().len();
+    assert_eq!(within, 1);
+    bed.put(example.clone()).await;
+    let escrow = bed.store.escrow(full().id).await.unwrap().unwrap();
+    let dispute = &escrow.disputes[0];
+    assert_eq!((dispute.evidence_of_buyer, dispute.evidence_of_seller), (1, 0));
+    assert_eq!((escrow.reviews.len(), escrow.refunds.len(), escrow.effects.len()), (1, 2, 3));
+    // Read again, from a list, it is the same, and the evidence is there once.
+    let key = keys::escrow(escrow.id);
+    let loaded = bed.store.load(std::slice::from_ref(&key)).await.unwrap().remove(0);
+    assert_eq!(*loaded.escrow.unwrap(), escrow);
+    let piece = bed.item(&keys::evidence(escrow.id, 0, 0)).await.unwrap();
+    assert_eq!((piece["u"].clone(), piece["x"].clone()), (s("https://market.example.com/e/1"), s("as seen")));
+    // Written again it is of the new format, and says the same.
+    let mut next = escrow.clone();
+    next.version += 1;
+    bed.store.commit(escrow.version, &next).await.unwrap();
+    let item = bed.item(&key).await.unwrap();
+    assert_eq!(item["f"], n(FORMAT));
+    assert!(!item["di"].as_l().unwrap()[0].as_m().unwrap().contains_key("v"));
+    assert_eq!(bed.store.escrow(escrow.id).await.unwrap(), Some(next));
+}
+
+#[tokio::test]
+async fn wallets_and_lines_of_format_1_stay_readable() {
+    let bed = bed().await;
+    let (owner, id) = (user("usr_01hselle"), offer("a").id());
+    let mut wallet = keys::wallet(&owner, sar()).to_item();
+    for (name, value) in [("a", 13_500), ("p", 0), ("g", 0), ("e", 13_500), ("o", 0), ("l", 1), ("v", 1), ("f", 1)] {
+        wallet.insert(name.into(), n(value));
+    }
+    wallet.extend([("u".into(), s("SAR2")), ("h".into(), AttributeValue::Bool(false)), ("w".into(), b(&[1; 16]))]);
+    bed.put(wallet.clone()).await;
+    let read = bed.store.wallet(&owner, sar()).await.unwrap();
+    assert_eq!((read.available, read.hold, read.auto_payout), (minor(13_500), None, None));
+    // What was on hold stays on hold, though nobody wrote down why.
+    wallet.insert("h".into(), AttributeValue::Bool(true));
+    bed.put(wallet).await;
+    assert!(bed.store.wallet(&owner, sar()).await.unwrap().hold.is_some());
+    let mut line = keys::wallet_line(&owner, sar(), 0).to_item();
+    for (name, value) in [("a", 1_790_000_000_123_i64), ("m", 13_500), ("x", 0), ("y", 13_500), ("g", 4), ("f", 1)] {
+        line.insert(name.into(), n(value));
+    }
+    line.extend([("u".into(), s("SAR2")), ("k".into(), s("release")), ("i".into(), s(id.body()))]);
+    line.insert("w".into(), b(&[1; 16]));
+    bed.put(line).await;
+    let lines = bed.store.statement(&owner, sar(), 10, None).await.unwrap().items;
+    assert_eq!(lines[0].as_ref().unwrap().of, MovedBy::Escrow(id));
+}
+
+#[tokio::test]
 async fn a_newer_format_is_told_by_its_number_and_never_written_over() {
     let bed = bed().await;
     let held = offer("a").held();
     let key = stored(&bed, &held).await;
-    bed.tamper(&key, &[("f", Some(n(2))), ("added", Some(s("by a newer release")))]).await;
+    bed.tamper(&key, &[("f", Some(n(FORMAT + 1))), ("added", Some(s("by a newer release")))]).await;
     let error = bed.store.escrow(held.id).await.unwrap_err();
-    assert!(matches!(error, StoreError::Unreadable(Unreadable::NewerFormat { found: 2, known: 1, .. })), "{error:?}");
+    assert!(matches!(error, StoreError::Unreadable(Unreadable::NewerFormat { found: 3, known: 2, .. })), "{error:?}");
     // Nobody can decide on what cannot be read; and a put on the version seen before its upgrade fails on its condition.
     let delivered = offer("a").delivered();
     bed.tamper(&key, &[("v", Some(n(held.version + 1)))]).await;
@@ -259,6 +358,8 @@ async fn a_scan_tells_of_every_item_what_it_is_or_why_it_cannot_be_read() {
         let page = bed.store.scan(Some(2), position.as_ref()).await.unwrap();
         told.extend(page.items.into_iter().map(|scanned| match scanned.stored {
             Ok(Stored::Escrow(_)) => "escrow",
+            Ok(Stored::Page(_)) => "page",
+            Ok(Stored::Evidence(_)) => "evidence",
             Ok(Stored::Wallet(_)) => "wallet",
             Ok(Stored::Line(_)) => "line",
             Ok(Stored::Parked(_)) => "parked",

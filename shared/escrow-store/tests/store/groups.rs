@@ -57,6 +57,7 @@ async fn what_has_moved_or_cannot_be_read_drops_out_and_blocks_nothing() {
             Ended::Applied => "applied",
             Ended::Moved(_) => "moved",
             Ended::Failed(StoreError::Unreadable(_)) => "unreadable",
+            Ended::Refused(_) => "refused",
             Ended::Failed(_) => "failed",
         })
         .collect();

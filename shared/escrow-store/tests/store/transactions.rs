@@ -38,9 +38,9 @@ async fn release_of(bed: &Bed, key: &str) -> Release {
 
 async fn plan(bed: &Bed, delivered: &Escrow) -> Release {
     let change = changed(release(delivered, moment(later(delivered))));
-    let credit = &change.credits[0];
-    let (wallet, line) = bed.other().wallet(&credit.owner, credit.currency).await.unwrap().credited(credit).unwrap();
-    Release { was: delivered.version, change, wallet, line }
+    let credit = &change.moves[0];
+    let (wallet, line) = bed.other().wallet(&credit.owner, credit.currency).await.unwrap().moved(credit).unwrap();
+    Release { was: delivered.version, change, wallet, line: line.unwrap() }
 }
 
 #[tokio::test]
