@@ -15,12 +15,14 @@
 
 pub mod actions;
 pub mod chargeback;
+mod checkout;
 pub mod command;
 pub mod currency;
 pub mod decide;
 pub mod dispute;
 pub mod effect;
 pub mod escrow;
+pub mod exchange;
 pub mod fees;
 pub mod id;
 pub mod journal;

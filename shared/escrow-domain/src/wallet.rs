@@ -40,9 +40,9 @@ pub struct AutoPayout {
     pub gateway: Option<GatewayName>,
     /// Only when so much is available, in minor units.
     pub minimum: Minor,
-    /// How often; `None`: as soon as there is enough.
+    /// At most once in this time; `None`: as soon as there is enough.
     pub every: Option<Period>,
-    /// When it is tried next; `None`: when there is enough.
+    /// When it is tried next; `None` while there was never enough. Every move of the wallet keeps it.
     pub next: Option<Timestamp>,
 }
 
@@ -59,6 +59,10 @@ pub enum LineKind {
     Funding,
     /// A card's holder got back what this user had received: what is not available becomes debt.
     Chargeback,
+    /// Somebody gave a top-up back by hand at the gateway: what is not available becomes debt.
+    TopUpRefunded,
+    /// The gateway gave back what a chargeback had taken. Debt is paid first.
+    ChargebackWon,
     /// A payout was asked for: available becomes pending.
     Payout,
     /// A payout arrived: pending becomes withdrawn. No line: the balance is the same.
@@ -75,6 +79,8 @@ words!(LineKind {
     TopUp = "top_up",
     Funding = "funding",
     Chargeback = "chargeback",
+    TopUpRefunded = "top_up_refunded",
+    ChargebackWon = "chargeback_won",
     Payout = "payout",
     PayoutPaid = "payout_paid",
     PayoutFailed = "payout_failed",
@@ -201,9 +207,9 @@ impl Wallet {
                 after.receive(amount)?;
                 after.earned = after.earned.plus(amount)?;
             }
-            LineKind::Refund | LineKind::TopUp => after.receive(amount)?,
+            LineKind::Refund | LineKind::TopUp | LineKind::ChargebackWon => after.receive(amount)?,
             LineKind::Funding => after.spend(amount)?,
-            LineKind::Chargeback => {
+            LineKind::Chargeback | LineKind::TopUpRefunded => {
                 let there = after.available.min(amount);
                 after.available = after.available.minus(there)?;
                 after.debt = after.debt.plus(amount.minus(there)?)?;
@@ -225,6 +231,7 @@ impl Wallet {
                 after.receive(amount)?;
             }
         }
+        after.auto_payout = after.auto_payout.map(|policy| policy.after(moved.kind, moved.at));
         after.version = self.version.checked_add(1).ok_or(OutOfBounds)?;
         let units = after.balance().checked_sub(self.balance()).ok_or(OutOfBounds)?;
         if units == 0 {

@@ -5,11 +5,13 @@
 
 mod actions;
 mod ask;
+mod auto;
 mod draft;
 mod facts;
 mod operators;
 mod status;
 mod tick;
+mod tie;
 mod work;
 
 pub mod command;
@@ -18,6 +20,7 @@ pub mod rows;
 pub mod verify;
 
 pub use ask::ask;
+pub use auto::{Auto, auto_payout};
 pub use command::{NewPayout, PayoutCommand, PayoutFact, PayoutLimits, PayoutResolution, TransferOutcome};
 pub use refusal::PayoutRefusal;
 pub use rows::PayoutTransition;

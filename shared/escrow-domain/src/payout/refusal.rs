@@ -59,6 +59,9 @@ pub enum PayoutRefusal {
         /// The smallest step.
         step: Money,
     },
+    /// A standing wish for payouts that are too frequent or too far apart.
+    #[error("automatic payouts are made at once, or every PT1H to P365D")]
+    ScheduleInvalid,
     /// The wallet has not so much.
     #[error("only {available} {} can be paid out", available.currency)]
     Insufficient {
@@ -88,6 +91,7 @@ impl PayoutRefusal {
             Self::NotReady { .. } => "seller_not_ready",
             Self::BelowMinimum { .. } => "below_minimum",
             Self::AmountStep { .. } => "amount_not_supported",
+            Self::ScheduleInvalid => "schedule_invalid",
             Self::Insufficient { .. } => "insufficient_funds",
             Self::OnHold { .. } => "wallet_on_hold",
         }
