@@ -12,9 +12,10 @@ use hyper::body::Frame;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::book::{ANSWERS_KEPT_S, Fault, KeptAnswer, Kind, Record};
+use super::book::{ANSWERS_KEPT_S, KeptAnswer, Record};
 use super::calls::Action;
 use super::change::{Cause, Change, random_id};
+use super::faults::{Fault, Kind};
 use super::form::{self, Params};
 use super::journal::JournalError;
 use super::objects::API_VERSION;

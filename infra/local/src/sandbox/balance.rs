@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::book::{Book, Record};
+use super::book::{Book, ChargeStatus, Record};
 use super::change::{Change, random_id};
 use super::refusal::Refusal;
 
@@ -92,6 +92,45 @@ pub(super) fn book(change: &mut Change<'_>, movement: &Movement<'_>) {
         source: movement.source.map(str::to_owned),
     };
     change.put(Record::Transaction(transaction));
+}
+
+/// The movements that a sandbox of before there were balance transactions has not written down. They are dated as what they
+/// come from, and count as available.
+pub(super) fn missing(book: &mut Book) -> Vec<Record> {
+    let mut found: Vec<Transaction> = Vec::new();
+    let mut add = |id: &str, created: i64, cause: Cause, amount: i64, fee: i64, currency: &str, source: &str| {
+        let (id, currency, source) = (id.to_owned(), currency.to_owned(), Some(source.to_owned()));
+        found.push(Transaction { id, number: 0, created, available_on: created, amount, fee, currency, cause, source });
+    };
+    for intent in book.intents.values() {
+        for charge in intent.charges.iter().filter(|charge| charge.status == ChargeStatus::Succeeded) {
+            let (amount, currency) = (intent.amount, &intent.currency);
+            add(&charge.transaction, charge.created, Cause::Charge, amount, fee(amount), currency, &charge.id);
+        }
+    }
+    // A refund that has failed since then took and brought the same.
+    for refund in book.refunds.values().filter(|refund| refund.status.takes_money()) {
+        add(&refund.transaction, refund.created, Cause::Refund, -refund.amount, 0, &refund.currency, &refund.id);
+    }
+    for dispute in book.disputes.values() {
+        let (amount, currency, source) = (dispute.amount, &dispute.currency, &dispute.id);
+        if let Some(id) = &dispute.withdrawal {
+            add(id, dispute.created, Cause::Dispute, -amount, fee(amount), currency, source);
+        }
+        if let Some(id) = &dispute.reinstatement {
+            add(id, dispute.created, Cause::DisputeReversal, amount, 0, currency, source);
+        }
+    }
+    found.retain(|transaction| !book.transactions.contains_key(&transaction.id));
+    found.sort_by_key(|transaction| transaction.created);
+    let mut records = Vec::new();
+    for transaction in found {
+        book.last += 1;
+        let record = Record::Transaction(Transaction { number: book.last, ..transaction });
+        book.apply(record.clone());
+        records.push(record);
+    }
+    records
 }
 
 /// Money that the platform puts into its balance or takes out of it, by hand.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::accounts::{Account, AccountLink};
 use super::balance::Transaction;
+use super::faults::ArmedFault;
 use super::payouts::{Payout, PayoutStatus};
 use super::transfers::Transfer;
 
@@ -113,9 +114,9 @@ pub(super) struct Intent {
     /// Stripe's word for why it was cancelled.
     #[serde(default)]
     pub(super) cancellation_reason: Option<String>,
-    /// Asked for with `automatic_payment_methods[enabled]=true`.
+    /// With automatic payment methods: whether they may lead away from the page (`always`, `never`).
     #[serde(default)]
-    pub(super) automatic: bool,
+    pub(super) redirects: Option<String>,
     pub(super) method_types: Vec<String>,
     pub(super) data: IntentData,
     /// Oldest first; the last one is `latest_charge`.
@@ -353,114 +354,6 @@ pub(super) struct BalanceSwitches {
 pub(super) struct PayoutSwitches {
     /// Every transfer is followed by a payout of the account, which comes to this; none without it.
     pub(super) automatic: Option<PayoutStatus>,
-}
-
-/// A fault and the kind of call that it waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum ArmedFault {
-    /// `POST /v1/checkout/sessions`.
-    Checkouts(Fault),
-    /// `POST /v1/checkout/sessions/{id}/expire` and `POST /v1/payment_intents/{id}/cancel`.
-    Closes(Fault),
-    /// `POST /v1/payment_intents`.
-    Intents(Fault),
-    /// `POST /v1/refunds`.
-    Refunds(Fault),
-    /// `POST /v1/accounts`.
-    Accounts(Fault),
-    /// `POST /v1/account_links`.
-    AccountLinks(Fault),
-    /// `POST /v1/transfers`.
-    Transfers(Fault),
-    /// `POST /v1/transfers/{id}/reversals`.
-    Reversals(Fault),
-    /// Any `GET`.
-    LookUps(Fault),
-}
-
-impl ArmedFault {
-    pub(super) const fn parts(self) -> (Kind, Fault) {
-        match self {
-            Self::Checkouts(fault) => (Kind::Checkouts, fault),
-            Self::Closes(fault) => (Kind::Closes, fault),
-            Self::Intents(fault) => (Kind::Intents, fault),
-            Self::Refunds(fault) => (Kind::Refunds, fault),
-            Self::Accounts(fault) => (Kind::Accounts, fault),
-            Self::AccountLinks(fault) => (Kind::AccountLinks, fault),
-            Self::Transfers(fault) => (Kind::Transfers, fault),
-            Self::Reversals(fault) => (Kind::Reversals, fault),
-            Self::LookUps(fault) => (Kind::LookUps, fault),
-        }
-    }
-}
-
-/// The kinds of calls, as faults and counts name them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Checkouts,
-    Closes,
-    Intents,
-    Refunds,
-    Accounts,
-    AccountLinks,
-    Transfers,
-    Reversals,
-    LookUps,
-}
-
-impl Kind {
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::Checkouts => "checkouts",
-            Self::Closes => "closes",
-            Self::Intents => "intents",
-            Self::Refunds => "refunds",
-            Self::Accounts => "accounts",
-            Self::AccountLinks => "account_links",
-            Self::Transfers => "transfers",
-            Self::Reversals => "reversals",
-            Self::LookUps => "look_ups",
-        }
-    }
-}
-
-/// What goes wrong with a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Fault {
-    /// Nothing is done, and no answer comes.
-    #[serde(rename = "timeout_before")]
-    TimeoutBefore,
-    /// It is done, and no answer comes.
-    #[serde(rename = "timeout_after")]
-    TimeoutAfter,
-    /// Nothing is done; the connection is cut at once.
-    #[serde(rename = "lost_before")]
-    LostBefore,
-    /// It is done; the connection is cut before the answer.
-    #[serde(rename = "lost_after")]
-    LostAfter,
-    /// Nothing is done; the answer is a refusal, and kept.
-    #[serde(rename = "400")]
-    Refused,
-    /// Nothing is done; another request is said to hold the key.
-    #[serde(rename = "409")]
-    Conflict,
-    /// Nothing is done; too many requests.
-    #[serde(rename = "429")]
-    RateLimited,
-    /// Nothing is done; the answer is a 500, and kept.
-    #[serde(rename = "500")]
-    Broken,
-    /// It is done, and the answer is a 500 nevertheless, and kept.
-    #[serde(rename = "500_after")]
-    BrokenAfter,
-    /// Refunds only: the refund fails.
-    #[serde(rename = "fail")]
-    Fail,
-    /// Refunds only: the refund stays pending until a switch ends it.
-    #[serde(rename = "pending")]
-    Pending,
 }
 
 /// How the events of API calls and of the clock are delivered.

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::book::{Fault, Kind, RefundStatus};
+use super::book::RefundStatus;
 use super::change::Change;
+use super::faults::{Fault, Kind};
 use super::form::Params;
 use super::refusal::Refusal;
 use super::{accounts, checkout, intents, refunds, transfers};

@@ -344,7 +344,7 @@ fn new_intent(change: &mut Change<'_>, session: &Session) -> Intent {
         status: IntentStatus::RequiresPaymentMethod,
         canceled_at: None,
         cancellation_reason: None,
-        automatic: false,
+        redirects: None,
         method_types: session.method_types.clone(),
         data: session.intent_data.clone(),
         charges: Vec::new(),

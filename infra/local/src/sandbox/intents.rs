@@ -54,19 +54,20 @@ fn asked(change: &mut Change<'_>, form: &mut Params) -> Result<Intent, Refusal> 
     amounts::exact(amount, &currency, "amount".to_owned())?;
     amounts::chargeable(amount, &currency, "Amount")
         .map_err(|refusal| Refusal { param: Some("amount".to_owned()), ..refusal })?;
-    let automatic = match form.hash("automatic_payment_methods")? {
+    let usual = || "always".to_owned();
+    let redirects = match form.hash("automatic_payment_methods")? {
         Some(mut automatic) => {
-            automatic.choice("allow_redirects", &["always", "never"])?;
+            let redirects = automatic.choice("allow_redirects", &["always", "never"])?.unwrap_or_else(usual);
             let enabled = automatic.choice("enabled", &["true", "false"])?;
             let enabled = enabled.ok_or_else(|| automatic.missing("enabled"))?;
             automatic.finish()?;
-            enabled == "true"
+            (enabled == "true").then_some(redirects)
         }
         // Since 2023-08-16 an intent that names no ways to pay has the automatic ones
         // (docs.stripe.com/upgrades#2023-08-16).
-        None => !form.has("payment_method_types"),
+        None => (!form.has("payment_method_types")).then(usual),
     };
-    if automatic && form.has("payment_method_types") {
+    if redirects.is_some() && form.has("payment_method_types") {
         let message = "You may only specify one of these parameters: automatic_payment_methods, payment_method_types.";
         return Err(Refusal::invalid(message));
     }
@@ -82,7 +83,7 @@ fn asked(change: &mut Change<'_>, form: &mut Params) -> Result<Intent, Refusal> 
         status: IntentStatus::RequiresPaymentMethod,
         canceled_at: None,
         cancellation_reason: None,
-        automatic,
+        redirects,
         method_types: checkout::method_types(form)?,
         data: IntentData {
             metadata: form.metadata("metadata")?,

@@ -19,6 +19,7 @@ mod calls;
 mod change;
 mod checkout;
 mod disputes;
+mod faults;
 mod form;
 mod intents;
 mod interventions;
@@ -143,6 +144,10 @@ impl Sandbox {
             let written = records.len();
             for record in records {
                 book.apply(record);
+            }
+            let missing = balance::missing(&mut book);
+            if !missing.is_empty() {
+                journal.append(&missing)?;
             }
             book.forget(clock.now().as_seconds());
             let needed = book.records();

@@ -155,7 +155,7 @@ pub(super) fn intent(intent: &Intent) -> Value {
         "amount_details": {"tip": {}},
         "amount_received": received,
         "canceled_at": intent.canceled_at,
-        "automatic_payment_methods": intent.automatic.then(|| json!({"allow_redirects": "always", "enabled": true})),
+        "automatic_payment_methods": intent.redirects.as_ref().map(|redirects| json!({"allow_redirects": redirects, "enabled": true})),
         "cancellation_reason": intent.cancellation_reason,
         "capture_method": "automatic_async",
         "client_secret": intent.secret,

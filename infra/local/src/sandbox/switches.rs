@@ -20,7 +20,7 @@
 //!
 //! `next` is a list like `[{"refunds": "timeout_after"}]`, in the order in which the faults strike; the calls are `checkouts`,
 //! `intents`, `closes` (of sessions and of intents), `refunds`, `accounts`, `account_links`, `transfers`, `reversals` and
-//! `look_ups`, the faults those of [`super::book::Fault`]. Setting it replaces what was armed.
+//! `look_ups`, the faults those of [`super::faults::Fault`]. Setting it replaces what was armed.
 //! `webhooks` is `{duplicates, delay_ms, shuffle, drop: [type | "*"]}` for events that no page has caused; `drop` is for all.
 //! `balance` is `{available_after_s}`: captured money is pending for so long (0, the default: for no time).
 //! `payouts` is `{automatic: "paid" | "failed" | "pending" | null}`: every transfer is followed by a payout of the account.
@@ -33,8 +33,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::book::{ArmedFault, BalanceSwitches, Fault, Kind, PayoutSwitches, Record, WebhookSwitches};
+use super::book::{BalanceSwitches, PayoutSwitches, Record, WebhookSwitches};
 use super::change::{Cause, Change, random_id};
+use super::faults::{ArmedFault, Fault, Kind};
 use super::objects::API_VERSION;
 use super::page::{LocalRefusal, check_travel, with_type};
 use super::{Sandbox, state, webhooks};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::balance::{self, Cause, Movement};
-use super::book::{Book, Record};
+use super::book::{Book, ChargeStatus, Record};
 use super::change::{Change, random_id};
 use super::form::Params;
 use super::refusal::Refusal;
@@ -78,12 +78,16 @@ pub(super) fn create(change: &mut Change<'_>, mut form: Params) -> Result<Value,
         let message = "Your destination account needs to have at least one of the following capabilities enabled: transfers, crypto_transfers, legacy_payments";
         return Err(Refusal::state(Some("insufficient_capabilities_for_transfer"), None, message));
     }
+    let settled = match &source {
+        Some(charge) => bounded_by_source(change.book, change.now_s(), charge, &currency, amount)?,
+        None => true,
+    };
+    if settled {
+        balance::suffices(change.book, change.now_s(), &currency, amount)?;
+    }
     let group = match &source {
-        Some(charge) => Some(group_of_source(change.book, charge, &currency, amount, group)?),
-        None => {
-            balance::suffices(change.book, change.now_s(), &currency, amount)?;
-            group
-        }
+        Some(charge) => Some(group_of_source(change, charge, group)?),
+        None => group,
     };
     let transfer = Transfer {
         id: random_id("tr_1", 23),
@@ -115,18 +119,13 @@ pub(super) fn create(change: &mut Change<'_>, mut form: Params) -> Result<Value,
     Ok(shown(&transfer))
 }
 
-/// A transfer that is tied to a charge succeeds whatever the balance is, but takes no more than the charge has brought, in
-/// its currency, and is in its group (docs.stripe.com/connect/separate-charges-and-transfers, "Transfer availability").
-fn group_of_source(
-    book: &Book,
-    charge: &str,
-    currency: &str,
-    amount: i64,
-    group: Option<String>,
-) -> Result<String, Refusal> {
+/// A transfer that is tied to a charge takes no more than the charge has brought, in its currency. Answers whether the charge
+/// has settled: only before that does the transfer succeed whatever the balance is
+/// (docs.stripe.com/connect/separate-charges-and-transfers, "Transfer availability").
+fn bounded_by_source(book: &Book, now_s: i64, charge: &str, currency: &str, amount: i64) -> Result<bool, Refusal> {
     let missing = || Refusal { status: 400, ..Refusal::missing("charge", charge, "source_transaction") };
-    let (intent, _) = book.charge(charge).ok_or_else(missing)?;
-    if intent.paid_charge().is_none_or(|paid| paid.id != charge) {
+    let (intent, found) = book.charge(charge).ok_or_else(missing)?;
+    if found.status != ChargeStatus::Succeeded {
         let message = format!("Charge {charge} has not succeeded; it cannot be the source of a transfer.");
         return Err(Refusal::state(None, Some("source_transaction"), message));
     }
@@ -143,21 +142,34 @@ fn group_of_source(
     let bound = intent.amount - book.refunded(charge);
     if amount > bound - taken {
         let message = format!(
-            "Transfers using this transaction as a source must not exceed the source amount of {}. (There is already {} transferred using this source)",
+            "Transfers using this transaction as a source must not exceed the source amount of {}. (There is already a \
+             transfer using this source, amounting to {}.)",
             amounts::shown(bound, currency),
             amounts::shown(taken, currency)
         );
         return Err(Refusal::state(None, Some("amount"), message));
     }
-    match (group, &intent.data.transfer_group) {
+    let waiting = |transaction: &balance::Transaction| transaction.available_on > now_s;
+    Ok(!book.transactions.get(&found.transaction).is_some_and(waiting))
+}
+
+/// A transfer is in the group of its charge; a charge without one gets one (ibid.). Naming another is refused: this is what
+/// platforms report that Stripe answers.
+fn group_of_source(change: &mut Change<'_>, charge: &str, asked: Option<String>) -> Result<String, Refusal> {
+    let (intent, _) = change.book.charge(charge).ok_or_else(Refusal::broken)?;
+    match (asked, &intent.data.transfer_group) {
         (Some(asked), Some(known)) if asked != *known => {
-            let message = format!("The transfer_group must be the one of its source_transaction ({known}).");
+            let message = "You cannot use `transfer_group` if the `source_transaction` already has one set.";
             Err(Refusal::state(None, Some("transfer_group"), message))
         }
         (_, Some(known)) => Ok(known.clone()),
-        (Some(asked), None) => Ok(asked),
-        // Stripe makes a group up, so that what belongs together can be found.
-        (None, None) => Ok(format!("group_{}", intent.id)),
+        (asked, None) => {
+            let mut intent = intent.clone();
+            let group = asked.unwrap_or_else(|| format!("group_{}", intent.id));
+            intent.data.transfer_group = Some(group.clone());
+            change.put(Record::Intent(intent));
+            Ok(group)
+        }
     }
 }
 

@@ -131,3 +131,38 @@ async fn what_is_over_and_done_does_not_fill_the_disk_for_ever() {
     after.sandbox.stop();
     assert_eq!(Bench::over(Some(&folder.0), clock).await.state().await["refunds"].as_array().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn what_was_kept_before_there_were_balance_transactions_has_them_after_a_start() {
+    let folder = Folder::new();
+    let clock = Clock::standing(START);
+    let before = Bench::over(Some(&folder.0), clock.clone()).await;
+    let intent = before.paid().await;
+    before.post("refunds", &format!("payment_intent={intent}&amount=1000")).await;
+    before.tell(&format!("/_local/sandbox/stripe/payment_intents/{intent}/chargeback"), "").await;
+    let without_times = |text: &str| -> Vec<String> {
+        let listed: Value = serde_json::from_str(text).unwrap();
+        let line = |line: &Value| format!("{} {} {} {}", line["id"], line["type"], line["net"], line["source"]);
+        listed["data"].as_array().unwrap().iter().map(line).collect()
+    };
+    let known = without_times(&before.get("balance_transactions").await.text);
+    assert_eq!(known.len(), 3);
+    before.sandbox.stop();
+    let lines: Vec<String> = std::fs::read_to_string(folder.file())
+        .unwrap()
+        .lines()
+        .map(|line| match serde_json::from_str(line).unwrap() {
+            Value::Array(records) => {
+                let old = records.into_iter().filter(|record| record.get("transaction").is_none());
+                Value::Array(old.collect()).to_string()
+            }
+            _ => line.to_owned(),
+        })
+        .collect();
+    std::fs::write(folder.file(), lines.join("\n") + "\n").unwrap();
+    for _ in 0..2 {
+        let after = Bench::over(Some(&folder.0), clock.clone()).await;
+        assert_eq!(without_times(&after.get("balance_transactions").await.text), known);
+        after.sandbox.stop();
+    }
+}

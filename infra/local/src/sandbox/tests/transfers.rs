@@ -97,8 +97,9 @@ async fn a_transfer_that_stripe_would_not_make_is_refused() {
         (format!("{good}&colour=red"), "400 parameter_unknown"),
         (good.replace("5000", "10000"), "200"),
         (good.replace("5000", "5001"), "400 invalid_request_error"),
-        (format!("{good}&transfer_group=esc_1"), "200"),
-        (good.replace("5000", "1"), "400 invalid_request_error"),
+        (good.clone(), "400 balance_insufficient"),
+        (good.replace("5000", "4000"), "200"),
+        (good.replace("5000", "1001"), "400 invalid_request_error"),
     ] {
         assert_eq!(bench.post("transfers", &form).await.verdict(), verdict, "{form}");
     }
@@ -112,11 +113,35 @@ async fn a_transfer_that_stripe_would_not_make_is_refused() {
 #[tokio::test]
 async fn what_went_back_to_the_buyer_is_not_there_for_the_seller() {
     let bench = Bench::new().await;
+    // Pending, so that it is the charge that bounds, and not the balance.
+    bench.set(r#"{"balance": {"available_after_s": 60}}"#).await;
     let (seller, charge) = (bench.seller().await, bench.charge().await);
     bench.post("refunds", &format!("charge={charge}&amount=6000")).await;
     let form = |amount: u32| format!("amount={amount}&currency=sar&destination={seller}&source_transaction={charge}");
     assert_eq!(bench.post("transfers", &form(9_001)).await.verdict(), "400 invalid_request_error");
     assert_eq!(bench.post("transfers", &form(9_000)).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_transfer_is_in_the_group_of_its_charge_and_a_charge_without_one_gets_one() {
+    let bench = Bench::new().await;
+    let seller = bench.seller().await;
+    let pay = async |form: &str| {
+        let intent = bench.post("payment_intents", form).await.json()["id"].as_str().unwrap().to_owned();
+        bench.play(&intent, r#"{"outcome": "paid"}"#).await;
+        let charge = bench.get(&format!("payment_intents/{intent}")).await.json()["latest_charge"].clone();
+        (intent, charge.as_str().unwrap().to_owned())
+    };
+    let form = |charge: &str| format!("amount=100&currency=sar&destination={seller}&source_transaction={charge}");
+    let (_, grouped) = pay("amount=15000&currency=sar&transfer_group=esc_1").await;
+    let refused = bench.post("transfers", &format!("{}&transfer_group=pyt_1", form(&grouped))).await;
+    let message = "You cannot use `transfer_group` if the `source_transaction` already has one set.";
+    assert_eq!((refused.status, refused.json()["error"]["message"].as_str()), (400, Some(message)));
+    assert_eq!(bench.post("transfers", &format!("{}&transfer_group=esc_1", form(&grouped))).await.status, 200);
+    let (intent, charge) = pay("amount=15000&currency=sar").await;
+    let made = bench.post("transfers", &form(&charge)).await.json();
+    assert_eq!(made["transfer_group"], format!("group_{intent}"));
+    assert_eq!(bench.get(&format!("charges/{charge}")).await.json()["transfer_group"], format!("group_{intent}"));
 }
 
 #[tokio::test]
@@ -156,6 +181,7 @@ async fn captured_money_may_be_pending_and_a_source_reaches_it_nevertheless() {
     let form = format!("amount=5000&currency=sar&destination={seller}");
     assert_eq!(bench.post("transfers", &form).await.verdict(), "400 balance_insufficient");
     assert_eq!(bench.post("transfers", &format!("{form}&source_transaction={charge}")).await.status, 200);
+    let more = format!("amount=9600&currency=sar&destination={seller}&source_transaction={charge}");
     let listed = bench.get("balance_transactions?type=charge").await.json();
     assert_eq!(
         (listed["data"][0]["status"].as_str(), listed["data"][0]["available_on"].as_i64()),
@@ -164,6 +190,11 @@ async fn captured_money_may_be_pending_and_a_source_reaches_it_nevertheless() {
     bench.clock.advance(Period::days(2));
     assert_eq!(bench.sar().await, (9_565, 0));
     assert_eq!(bench.get("balance_transactions?type=charge").await.json()["data"][0]["status"], "available");
+    assert_eq!(
+        bench.post("transfers", &more).await.verdict(),
+        "400 balance_insufficient",
+        "settled, it is like any other"
+    );
     assert_eq!(bench.post("transfers", &form).await.status, 200);
     assert_eq!(bench.tell("/_local/sandbox/stripe", r#"{"balance": {"available_after_s": -1}}"#).await.status, 400);
 }
