@@ -3,12 +3,12 @@
 //! The request's bytes come only from the stored payment, and its key from the payment's id, so a repetition by whoever comes later
 //! is the same request to the gateway. Opening a page moves no money: if the answer is lost for good, the payment expires.
 
-use escrow_domain::decide::{Moment, Outcome, checkout_opened, checkout_refused, next_attempt};
+use escrow_domain::decide::{Moment, Outcome, Page, checkout_opened, checkout_refused, next_attempt};
 use escrow_domain::escrow::Escrow;
 use escrow_domain::id::PaymentId;
 use escrow_domain::payment::{Payment, PaymentStatus};
 use escrow_domain::refusal::Undecided;
-use escrow_gateways::{CallError, Deadline, Gateway, OpenCheckout};
+use escrow_gateways::{CallError, Deadline, Gateway, OpenCheckout, Whose};
 use escrow_http::app::App;
 use escrow_http::line::Line;
 use escrow_http::metrics::{Measure, PaymentOutcome};
@@ -36,8 +36,9 @@ pub(crate) async fn open(app: &App, gateway: &dyn Gateway, line: &Line, escrow: 
     let attempt = payment.attempt;
     match gateway.open_checkout(&ask, &payment.key(id), Deadline::within(PATIENCE)).await {
         Ok(opened) => {
+            let page = Page { url: opened.url.as_deref(), client_secret: opened.client_secret.as_deref() };
             let stored = |escrow: &Escrow, now| {
-                checkout_opened(escrow, number, &opened.reference, &opened.url, opened.expires_at, now)
+                checkout_opened(escrow, number, &opened.reference, &page, opened.expires_at, now)
             };
             app.metrics.record(Measure::Payment(gateway.name(), PaymentOutcome::Opened), app.clock.now());
             store(app, line, escrow, stored).await
@@ -62,9 +63,9 @@ fn ask(escrow: &Escrow, payment: &Payment, id: PaymentId) -> Answer<OpenCheckout
     let request =
         payment.request.as_ref().ok_or_else(|| Problem::internal("a payment that is opening has no request"))?;
     Ok(OpenCheckout {
-        escrow: escrow.id,
-        payment: id,
-        money: payment.amount.of(escrow.terms.currency),
+        whose: Whose::Payment(id),
+        mode: payment.mode,
+        money: payment.pay_in.unwrap_or(payment.amount.of(escrow.terms.currency)),
         description: request.description.clone(),
         method: payment.method,
         success_url: request.success_url.clone(),

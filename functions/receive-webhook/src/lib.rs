@@ -61,7 +61,11 @@ async fn apply(app: &App, gateway: &dyn Gateway, notice: &Notice, incoming: &Inc
             return Ok(word);
         }
         Heard::Unclear(why) => return park(app, gateway.name(), notice, incoming, why).await,
-        Heard::Fact { escrow, fact, operation } => (escrow, fact, operation),
+        Heard::Escrow { escrow, fact, operation } => (escrow, fact, operation),
+        // Kept until it can be booked.
+        Heard::TopUp { .. } | Heard::Payout { .. } | Heard::Seller { .. } => {
+            return park(app, gateway.name(), notice, incoming, "not booked yet".to_owned()).await;
+        }
     };
     incoming.line().escrow(escrow.to_string());
     let is_payment = matches!(fact, Fact::Paid { .. } | Fact::Closed { .. });

@@ -35,8 +35,8 @@ pub(super) async fn retry(app: &App, gateways: &Gateways, which: &ParkedEvent, l
         .map_err(|_| Unsettled::Broken("a parked event that cannot be read any more"))?;
     match hear(gateway, &notice, Deadline::within(PATIENCE)).await {
         Heard::Nothing(_) => {}
-        Heard::Unclear(_) => return Ok(()),
-        Heard::Fact { escrow, fact, operation } => {
+        Heard::Unclear(_) | Heard::TopUp { .. } | Heard::Payout { .. } | Heard::Seller { .. } => return Ok(()),
+        Heard::Escrow { escrow, fact, operation } => {
             let attempt = Attempt { command: Command::Fact(fact), actor: Actor::gateway(), operation };
             match app.store.change(Start::Load(escrow), |escrow| decide(escrow, &attempt, app.moment())).await {
                 Ok(changed) => app.wake_for(changed.escrow(), line).await,

@@ -75,7 +75,8 @@ async fn request(
         Err(CallError::Refused { code, message, .. }) if Escrow::refusal_is_final(&claim, asked_at) => {
             let operation = Operation::of_gateway(gateway.name(), &key, "refused");
             let outcome = RefundOutcome::Failed(format!("{code}: {message}"));
-            let fact = Fact::Refund { refund: number, reference: key, money: ask.money, outcome };
+            let gateway = gateway.name();
+            let fact = Fact::Refund { refund: number, gateway, reference: key, money: ask.money, outcome };
             Ok(book(app, escrow, fact, operation).await?.into_escrow())
         }
         // A twin of this request may be alive: its end is found out by looking.
@@ -163,7 +164,7 @@ async fn answered(
     };
     let operation = Operation::of_gateway(gateway, &standing.reference, happening);
     let RefundStanding { reference, money, .. } = standing;
-    let fact = Fact::Refund { refund: number, reference, money, outcome };
+    let fact = Fact::Refund { refund: number, gateway, reference, money, outcome };
     match book(app, escrow, fact, operation).await {
         Ok(changed) => Ok(changed.into_escrow()),
         // It carries our name, but is not what was promised: asking again would bring the same answer for ever.

@@ -4,7 +4,7 @@
 
 use escrow_domain::currency::{Currencies, Currency};
 use escrow_domain::id::GatewayName;
-use escrow_domain::payment::Method;
+use escrow_domain::payment::{Method, Mode};
 use escrow_domain::time::Period;
 
 /// One row of the table.
@@ -22,6 +22,10 @@ pub struct Capabilities {
     pub partial_refunds: PartialRefunds,
     /// How sellers are paid.
     pub payouts: Payouts,
+    /// Whether a look-up finds a payout whose answer was lost, by the gateway's id or by ours.
+    pub payout_look_up: bool,
+    /// Where the buyer can pay.
+    pub modes: &'static [Mode],
     /// How far a posted notice can be trusted.
     pub notices: Notices,
     /// How long money may be held before it must go to somebody; `None`: no limit is documented.
@@ -47,6 +51,8 @@ pub struct Keys {
     pub refund: Option<KeyLife>,
     /// Of a transfer or payout to a seller.
     pub payout: Option<KeyLife>,
+    /// Of the call that opens a seller's account.
+    pub account: Option<KeyLife>,
 }
 
 /// How long a key is remembered.
@@ -164,6 +170,12 @@ impl Capabilities {
         }
     }
 
+    /// Whether a buyer can pay there.
+    #[must_use]
+    pub fn has_mode(&self, mode: Mode) -> bool {
+        self.modes.contains(&mode)
+    }
+
     /// Whether a buyer can pay in this way and this currency; without a way, whether the gateway takes the currency.
     #[must_use]
     pub fn offers(&self, method: Option<Method>, currency: Currency) -> bool {
@@ -172,7 +184,8 @@ impl Capabilities {
     }
 }
 
-const NO_KEYS: Keys = Keys { checkout: None, capture: None, refund: None, payout: None };
+const NO_KEYS: Keys = Keys { checkout: None, capture: None, refund: None, payout: None, account: None };
+const HOSTED: &[Mode] = &[Mode::Hosted];
 const EVERYWHERE: CurrencyList = CurrencyList::AllBut(&[]);
 const SAR: CurrencyList = CurrencyList::Only(&["SAR"]);
 
@@ -181,11 +194,21 @@ const STRIPE_KEY: Option<KeyLife> = Some(KeyLife { kept: Period::hours(24), safe
 
 static STRIPE: Capabilities = Capabilities {
     gateway: GatewayName::Stripe,
-    keys: Keys { checkout: STRIPE_KEY, capture: STRIPE_KEY, refund: STRIPE_KEY, payout: STRIPE_KEY },
+    keys: Keys {
+        checkout: STRIPE_KEY,
+        capture: STRIPE_KEY,
+        refund: STRIPE_KEY,
+        payout: STRIPE_KEY,
+        account: STRIPE_KEY,
+    },
     capture: Capture::ByItself,
     refund_look_up: RefundLookUp::EachRefund,
     partial_refunds: PartialRefunds::Yes,
     payouts: Payouts::Transfers,
+    // docs.stripe.com/api/transfers/list: by `transfer_group`, which is ours.
+    payout_look_up: true,
+    // docs.stripe.com/payments/payment-element: a payment intent's client secret is what the form needs.
+    modes: &[Mode::Hosted, Mode::Elements],
     // docs.stripe.com/webhooks: `Stripe-Signature` has the time in what is signed.
     notices: Notices::SignedWithTime,
     // docs.stripe.com/connect/manual-payouts limits how long a *connected account's* balance may wait for its payout (90 days, 2
@@ -223,12 +246,16 @@ static PAYPAL: Capabilities = Capabilities {
         capture: Some(KeyLife { kept: Period::days(45), safe: Period::days(40) }),
         refund: Some(KeyLife { kept: Period::days(45), safe: Period::days(40) }),
         payout: Some(KeyLife { kept: Period::days(30), safe: Period::days(28) }),
+        account: None,
     },
     // checkout_orders_v2.json: an approved order is captured within three hours.
     capture: Capture::Called,
     refund_look_up: RefundLookUp::EachRefund,
     partial_refunds: PartialRefunds::Yes,
     payouts: Payouts::Batches,
+    // payments_payouts_batch_v1.json: a batch is looked up by PayPal's id only, and the same `sender_batch_id` again is refused.
+    payout_look_up: false,
+    modes: HOSTED,
     // developer.paypal.com/api/rest/webhooks/rest: the transmission's time is signed with the body's checksum.
     notices: Notices::SignedWithTime,
     hold: None,
@@ -261,6 +288,8 @@ static PAYTABS: Capabilities = Capabilities {
     // php-sdk `PaymentMethod/Methods`: all of ours but SADAD.
     partial_refunds: PartialRefunds::SomeMethods,
     payouts: Payouts::SplitAtPayment,
+    payout_look_up: false,
+    modes: HOSTED,
     // support.paytabs.com 60000718961: HMAC-SHA256 of the raw body.
     notices: Notices::Signed,
     hold: None,
@@ -289,6 +318,8 @@ static MOYASAR: Capabilities = Capabilities {
     partial_refunds: PartialRefunds::Yes,
     // docs.moyasar.com/guides/payouts/introduction.
     payouts: Payouts::OwnBankAccount,
+    payout_look_up: false,
+    modes: HOSTED,
     // docs.moyasar.com/api/other/webhooks/webhook-reference: `secret_token` in the body.
     notices: Notices::SharedToken,
     hold: None,
@@ -315,6 +346,8 @@ static FATORA: Capabilities = Capabilities {
     // fatora.io/api/refund.php documents no amount.
     partial_refunds: PartialRefunds::No,
     payouts: Payouts::No,
+    payout_look_up: false,
+    modes: HOSTED,
     // Neither format nor signature of its webhook is documented.
     notices: Notices::Unsigned,
     hold: None,
@@ -337,12 +370,26 @@ mod tests {
         for gateway in GatewayName::ALL {
             let row = Capabilities::of(gateway);
             assert_eq!(row.gateway, gateway);
-            let keys = [row.keys.checkout, row.keys.capture, row.keys.refund, row.keys.payout];
+            let keys = [row.keys.checkout, row.keys.capture, row.keys.refund, row.keys.payout, row.keys.account];
             for life in keys.into_iter().flatten() {
                 assert!(life.safe < life.kept, "{gateway}");
             }
         }
         assert_eq!(Capabilities::of(GatewayName::Stripe).keys.refund.map(|life| life.safe), Some(Period::hours(20)));
+    }
+
+    /// A payout without a key and without a look-up could not be sent twice and not be found either: an answer that is lost would stay in
+    /// doubt for ever.
+    #[test]
+    fn whoever_pays_sellers_knows_a_repeated_payout_or_lets_it_be_looked_up() {
+        for gateway in GatewayName::ALL {
+            let row = Capabilities::of(gateway);
+            let sends = matches!(row.payouts, Payouts::Transfers | Payouts::Batches);
+            assert!(!sends || row.keys.payout.is_some() || row.payout_look_up, "{gateway}");
+            assert!(row.has_mode(Mode::Hosted), "{gateway}");
+            assert_eq!(row.has_mode(Mode::Elements), gateway == GatewayName::Stripe, "{gateway}");
+        }
+        assert_eq!(Capabilities::of(GatewayName::Stripe).keys.payout.map(|life| life.safe), Some(Period::hours(20)));
     }
 
     #[test]

@@ -3,9 +3,10 @@
 //! A fact is about the gateway's object and what happened to it, never about the event that told it: one refund arrives under
 //! three events. [`Fact::operation`] makes that name, so that the same fact is booked once however often it is told.
 
-use crate::gateway::{Origin, RefundState};
-use escrow_domain::id::{EscrowId, GatewayName, Operation, PaymentId, RefundId};
+use crate::gateway::{AccountStanding, Origin, RefundState};
+use escrow_domain::id::{EscrowId, GatewayName, Operation, PaymentId, PayoutId, RefundId, TopUpId};
 use escrow_domain::money::Money;
+use escrow_domain::payout::BankState;
 use escrow_domain::time::Timestamp;
 
 /// A notice that has proved to come from the gateway.
@@ -74,13 +75,11 @@ pub enum Fact {
     /// Money that had been transferred to a seller's account came back.
     TransferReversed(TransferTold),
     /// The gateway pays a seller's account out to a bank. Changes only what the seller is shown.
-    PayoutMoved {
-        /// The gateway's id of it.
-        reference: String,
-        /// How far it is.
-        state: PayoutState,
-        /// How much.
-        money: Money,
+    BankMoved {
+        /// The gateway's id of the account.
+        account: String,
+        /// How the bank stands to it.
+        bank: BankState,
     },
     /// What a seller's account may do.
     AccountChanged(AccountTold),
@@ -88,6 +87,8 @@ pub enum Fact {
     AccountDisconnected {
         /// The gateway's id of the account.
         account: String,
+        /// When, by the gateway's clock.
+        told_at: Timestamp,
     },
 }
 
@@ -98,6 +99,8 @@ pub struct PaymentTold {
     pub escrow: Option<EscrowId>,
     /// The payment that it names; never one of another escrow.
     pub payment: Option<PaymentId>,
+    /// The top-up that it names; never beside an escrow.
+    pub top_up: Option<TopUpId>,
     /// The gateway's id of the page (Stripe: `cs_…`).
     pub reference: Option<String>,
     /// The gateway's id of the capture (Stripe: `pi_…`).
@@ -132,6 +135,8 @@ pub struct ChargebackTold {
     pub step: ChargebackStep,
     /// How much is disputed.
     pub money: Money,
+    /// How much this step took or gave back, without the gateway's fee; what is disputed, of a step that moves nothing.
+    pub moved: Money,
     /// The bank's reason, in the gateway's word.
     pub reason: Option<String>,
 }
@@ -168,55 +173,27 @@ pub struct TransferTold {
     /// The gateway's id of the transfer.
     pub reference: String,
     /// Our id of the payout, as the transfer carries it.
-    pub payout: Option<String>,
-    /// The account that had got it.
-    pub destination: Option<String>,
-    /// All that has come back so far.
-    pub total: Money,
-    /// Each return, newest first, as far as the notice lists them (Stripe: ten): credited once each.
-    pub reversals: Vec<Reversal>,
-}
-
-/// One return of a transfer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reversal {
-    /// The gateway's id of it.
-    pub reference: String,
-    /// How much.
+    pub payout: Option<PayoutId>,
+    /// How much had been sent.
     pub money: Money,
-}
-
-/// How far a payout to a bank is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PayoutState {
-    /// The bank has it; it may still send it back.
-    Paid,
-    /// It came back, and why in the gateway's word.
-    Failed(Option<String>),
-    /// It was cancelled before it left.
-    Cancelled,
+    /// All that has come back so far. A transfer can come back in parts; each grows this total, so that a return is known by it.
+    pub total: Money,
 }
 
 /// A seller's account, as a notice tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountTold {
-    /// The gateway's id of it.
-    pub account: String,
-    /// Whether it may be paid out. `false` where the gateway says nothing.
-    pub payouts_enabled: bool,
-    /// Whether its owner has given all that was asked.
-    pub details_submitted: bool,
-    /// Why it is held back, in the gateway's word.
-    pub disabled_reason: Option<String>,
-    /// What the gateway wants to know next, in its words.
-    pub currently_due: Vec<String>,
+    /// How it stands, and whose it is by what it carries.
+    pub standing: AccountStanding,
+    /// When it was so, by the gateway's clock. The newest counts.
+    pub told_at: Timestamp,
 }
 
 impl Fact {
     /// The fact's name: the gateway's object and what happened to it. Two events that tell the same have the same name.
     ///
     /// A payment's object is its capture where that is told, because page and capture are told of in events of their own.
-    /// `None` for an account's state: it is not booked, and the newest one counts.
+    /// `None` for what is told of an account: it is not booked, and the newest counts.
     #[must_use]
     pub fn operation(&self, gateway: GatewayName) -> Option<Operation> {
         let of = |object: &str, happening: &str| Some(Operation::of_gateway(gateway, object, happening));
@@ -230,9 +207,7 @@ impl Fact {
             Self::CaptureRefunded { capture, total, .. } => of(capture, &format!("refunded {total}")),
             Self::ChargebackMoved(chargeback) => of(&chargeback.reference, &chargeback.step.happening()),
             Self::TransferReversed(transfer) => of(&transfer.reference, &format!("reversed {}", transfer.total)),
-            Self::PayoutMoved { reference, state, .. } => of(reference, state.happening()),
-            Self::AccountChanged(_) => None,
-            Self::AccountDisconnected { account } => of(account, "disconnected"),
+            Self::BankMoved { .. } | Self::AccountChanged(_) | Self::AccountDisconnected { .. } => None,
         }
     }
 }
@@ -261,16 +236,6 @@ impl ChargebackStep {
             Self::FundsWithdrawn => "funds withdrawn".to_owned(),
             Self::FundsReinstated => "funds reinstated".to_owned(),
             Self::Closed(_) => "closed".to_owned(),
-        }
-    }
-}
-
-impl PayoutState {
-    const fn happening(&self) -> &'static str {
-        match self {
-            Self::Paid => "paid",
-            Self::Failed(_) => "failed",
-            Self::Cancelled => "cancelled",
         }
     }
 }

@@ -1,11 +1,20 @@
 //! What every gateway can be asked, and the words in which all of them answer.
 
+mod payments;
+mod report;
+mod sellers;
+
+pub use payments::{
+    OpenCheckout, OpenedCheckout, Origin, PaidCapture, PaymentStanding, RefundAsk, RefundStanding, RefundState, Whose,
+};
+pub use report::{PaymentLine, PaymentsPage, ReportLine, ReportPage, Signed, What};
+pub use sellers::{AccountAsk, AccountLink, AccountStanding, TransferAsk, TransferStanding, TransferState};
+
 use crate::capabilities::Capabilities;
 use crate::facts::Notice;
 use async_trait::async_trait;
-use escrow_domain::id::{EscrowId, GatewayName, PaymentId, RefundId};
+use escrow_domain::id::GatewayName;
 use escrow_domain::money::Money;
-use escrow_domain::payment::Method;
 use escrow_domain::time::Timestamp;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -30,7 +39,13 @@ pub trait Gateway: Send + Sync {
     /// [`AmountUnsupported`], with a sentence for the caller.
     fn check_amount(&self, money: Money) -> Result<(), AmountUnsupported>;
 
-    /// Opens a page on which the buyer pays.
+    /// Whether a transfer of this amount to a seller can be asked for exactly; asked before anything is stored.
+    ///
+    /// # Errors
+    /// [`AmountUnsupported`], with a sentence for the caller.
+    fn check_transfer(&self, money: Money) -> Result<(), AmountUnsupported>;
+
+    /// Opens a page on which the buyer pays, or what a form on the marketplace's own page needs.
     ///
     /// # Errors
     /// [`CallError`]; only its `NotSent` proves that no page was opened, and `Refused` that none will be.
@@ -80,6 +95,85 @@ pub trait Gateway: Send + Sync {
     /// [`CallError`]: nothing was learned.
     async fn trace_capture(&self, capture: &str, deadline: Deadline) -> Result<Origin, CallError>;
 
+    /// The gateway's id of the charge behind a capture, for [`TransferAsk::charge`]. A capture that was paid has one charge for ever, so
+    /// that the answer may be kept, and asking again gives the same.
+    ///
+    /// # Errors
+    /// [`CallError`]: nothing was learned. `Refused` if the capture has not been paid, or has no charge.
+    async fn charge_of(&self, capture: &str, deadline: Deadline) -> Result<String, CallError>;
+
+    /// Sends money to a seller's account.
+    ///
+    /// # Errors
+    /// [`CallError`]; anything but `NotSent` and `Refused` means that the transfer may have been made. [`CallError::refusal`] tells a refusal
+    /// for now from one for good.
+    async fn transfer(&self, ask: &TransferAsk, key: &str, deadline: Deadline) -> Result<TransferStanding, CallError>;
+
+    /// How a transfer stands: by the gateway's id of it where that is `known`, else by looking for the one that carries our id. `None`: the
+    /// gateway has no such transfer (yet: a request may still be on its way).
+    ///
+    /// # Errors
+    /// [`CallError`]: nothing was learned.
+    async fn look_up_transfer(
+        &self,
+        ask: &TransferAsk,
+        known: Option<&str>,
+        deadline: Deadline,
+    ) -> Result<Option<TransferStanding>, CallError>;
+
+    /// Opens an account for a seller.
+    ///
+    /// # Errors
+    /// [`CallError`]; anything but `NotSent` and `Refused` means that the account may be there. It moves no money: a second one under another
+    /// key is only an empty account too many.
+    async fn open_account(&self, ask: &AccountAsk, key: &str, deadline: Deadline)
+    -> Result<AccountStanding, CallError>;
+
+    /// A page on which the seller gives what the gateway wants to know. A new one each time, because it opens once. Coming back to
+    /// `return_url` does not mean that all was given: the account's standing tells.
+    ///
+    /// # Errors
+    /// [`CallError`]: there is no page, and asking again does no harm.
+    async fn account_link(
+        &self,
+        account: &str,
+        refresh_url: &str,
+        return_url: &str,
+        deadline: Deadline,
+    ) -> Result<AccountLink, CallError>;
+
+    /// How an account stands.
+    ///
+    /// # Errors
+    /// [`CallError`]: nothing was learned.
+    async fn look_up_account(&self, account: &str, deadline: Deadline) -> Result<AccountStanding, CallError>;
+
+    /// A page of the gateway's own statement of the platform's balance, booked from `from` on and before `until` (to the second), newest
+    /// first. `page`: what the page before calls `next`.
+    ///
+    /// # Errors
+    /// [`CallError`]: nothing was learned.
+    async fn report(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        page: Option<&str>,
+        deadline: Deadline,
+    ) -> Result<ReportPage, CallError>;
+
+    /// A page of what was opened to be paid from `from` on and before `until` (to the second), so that a payment whose notice was lost can
+    /// be found. `page`: what the page before calls `next`.
+    ///
+    /// # Errors
+    /// [`CallError`]: nothing was learned.
+    async fn payments_since(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        page: Option<&str>,
+        deadline: Deadline,
+    ) -> Result<PaymentsPage, CallError>;
+
     /// Checks and reads what the gateway posted. `body` must be the bytes as received: what was parsed and written again is
     /// not what was signed.
     ///
@@ -123,104 +217,6 @@ impl Deadline {
     }
 }
 
-/// The wish to be paid: everything of which the request is made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenCheckout {
-    /// The escrow that will hold the money.
-    pub escrow: EscrowId,
-    /// This attempt to pay.
-    pub payment: PaymentId,
-    /// What the buyer is charged.
-    pub money: Money,
-    /// What the buyer reads on the page and on the receipt.
-    pub description: String,
-    /// How the buyer pays; `None` leaves the choice to the gateway's page.
-    pub method: Option<Method>,
-    /// Where the buyer goes after paying. It proves nothing: anybody can open it.
-    pub success_url: String,
-    /// Where the buyer goes after giving up.
-    pub cancel_url: String,
-    /// When the page shall end.
-    pub expires_at: Timestamp,
-}
-
-/// A page on which the buyer can pay.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenedCheckout {
-    /// The gateway's id of it (Stripe: `cs_…`).
-    pub reference: String,
-    /// The page.
-    pub url: String,
-    /// When it ends, as the gateway says.
-    pub expires_at: Timestamp,
-}
-
-/// How a payment stands at the gateway.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PaymentStanding {
-    /// The buyer can still pay.
-    Open,
-    /// The buyer has paid by a way that takes time.
-    Processing,
-    /// The money has arrived.
-    Paid(PaidCapture),
-    /// Nobody can pay it any more: expired, cancelled, or failed for good.
-    Closed,
-}
-
-/// Money that arrived.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PaidCapture {
-    /// The gateway's id of the capture (Stripe: the payment intent, `pi_…`).
-    pub capture: String,
-    /// How much, as the gateway says; it is for the caller to compare it with what was asked.
-    pub money: Money,
-}
-
-/// The wish to give money back: everything of which the request is made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RefundAsk {
-    /// The escrow that held it.
-    pub escrow: EscrowId,
-    /// Our id of the refund.
-    pub refund: RefundId,
-    /// The gateway's id of the capture that is given back, in whole or in part.
-    pub capture: String,
-    /// How much.
-    pub money: Money,
-}
-
-/// A refund as the gateway knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RefundStanding {
-    /// The gateway's id of it (Stripe: `re_…`).
-    pub reference: String,
-    /// How far it is.
-    pub state: RefundState,
-    /// How much goes back, as the gateway says.
-    pub money: Money,
-}
-
-/// How far a refund is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RefundState {
-    /// The gateway has it and will say how it ended. Also every state that is not known here: the default is to wait.
-    Pending,
-    /// The money went back. A bank can still return it, so `Failed` may follow.
-    Succeeded,
-    /// The money did not go back, and why in the gateway's word.
-    Failed(String),
-}
-
-/// Whose a gateway's object is, by the ids that we put on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Origin {
-    /// The escrow; `None` if the object carries no id of ours: then it is not ours.
-    pub escrow: Option<EscrowId>,
-    /// The payment; never one of another escrow.
-    pub payment: Option<PaymentId>,
-}
-
 /// Why a call brought no standing. The variants differ in what is known, because that decides what may be done next.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
@@ -249,6 +245,39 @@ pub enum CallError {
         /// Its sentence. For logs and operators: it may name things that a caller should not read.
         message: String,
     },
+}
+
+/// What a refusal means for the money that was to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// The platform's own balance at the gateway does not suffice yet: it grows as charges settle.
+    ///
+    /// The same may be asked again later, but **under another key**: a gateway answers the old one with this refusal for as long as it
+    /// remembers it (docs.stripe.com/api/idempotent_requests: the first answer of a request that was carried out is kept, whether it
+    /// succeeded or failed). Another key is safe only after every request under the old one has been refused like this.
+    FundsMissing,
+    /// The seller's account cannot get money (yet): its owner has to do something at the gateway.
+    AccountNotReady,
+    /// For good: the same will be refused again.
+    Final,
+}
+
+impl CallError {
+    /// What a refusal means; `None` of every error that is no refusal.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refusal> {
+        let Self::Refused { code, .. } = self else { return None };
+        Some(match code.as_str() {
+            // docs.stripe.com/error-codes, and stripe-node issue 1147: a transfer or payout beyond the available balance.
+            "balance_insufficient" => Refusal::FundsMissing,
+            // Ibid.: the destination lacks the capability, is closed, is no account of this platform, or may not be sent to from here.
+            "insufficient_capabilities_for_transfer"
+            | "account_closed"
+            | "account_invalid"
+            | "transfers_not_allowed" => Refusal::AccountNotReady,
+            _ => Refusal::Final,
+        })
+    }
 }
 
 /// An amount that the gateway cannot be asked for exactly.

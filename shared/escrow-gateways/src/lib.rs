@@ -17,8 +17,10 @@ pub mod stripe;
 pub use capabilities::Capabilities;
 pub use facts::{Fact, NoFact, Notice};
 pub use gateway::{
-    AmountUnsupported, CallError, Deadline, Gateway, OpenCheckout, OpenedCheckout, Origin, PaidCapture,
-    PaymentStanding, RefundAsk, RefundStanding, RefundState, WebhookRefused,
+    AccountAsk, AccountLink, AccountStanding, AmountUnsupported, CallError, Deadline, Gateway, OpenCheckout,
+    OpenedCheckout, Origin, PaidCapture, PaymentLine, PaymentStanding, PaymentsPage, RefundAsk, RefundStanding,
+    RefundState, Refusal, ReportLine, ReportPage, Signed, TransferAsk, TransferStanding, TransferState, WebhookRefused,
+    What, Whose,
 };
-pub use hear::{Heard, hear};
+pub use hear::{Heard, SellerTold, hear};
 pub use registry::{Gateways, SettingsInvalid};

@@ -1,42 +1,34 @@
-//! Stripe: hosted Checkout, refunds, look-ups and webhooks, through the typed requests of the `async-stripe` crates.
+//! Stripe: payments, refunds, sellers' accounts, transfers, reports and webhooks, through the typed requests of the `async-stripe` crates.
 //!
 //! The SDK builds requests; sending is ours, so that key, deadline, address and version are too, and nothing is retried.
 
 mod amounts;
+mod call;
 mod events;
+mod payments;
+mod report;
 mod requests;
+mod sellers;
 mod webhook;
 mod wire;
 
 use crate::facts::Notice;
 use crate::gateway::{
-    AmountUnsupported, CallError, Deadline, Gateway, OpenCheckout, OpenedCheckout, Origin, PaidCapture,
-    PaymentStanding, RefundAsk, RefundStanding, WebhookRefused,
+    AccountAsk, AccountLink, AccountStanding, AmountUnsupported, CallError, Deadline, Gateway, OpenCheckout,
+    OpenedCheckout, Origin, PaymentStanding, PaymentsPage, RefundAsk, RefundStanding, ReportPage, TransferAsk,
+    TransferStanding, WebhookRefused,
 };
-use crate::http_client::{Answer, HttpClient};
+use crate::http_client::HttpClient;
 use crate::registry::SettingsInvalid;
 use crate::secret::Secret;
 use async_trait::async_trait;
-use bytes::Bytes;
 use escrow_domain::id::GatewayName;
 use escrow_domain::money::Money;
 use escrow_domain::time::Timestamp;
-use http::{Method as Verb, Request};
-use http_body_util::Full;
-use requests::Impossible;
-use stripe_checkout::checkout_session::{ExpireCheckoutSession, RetrieveCheckoutSession};
-use stripe_client_core::{
-    CustomizedStripeRequest, IdempotencyKey, RequestStrategy, StripeClient, StripeClientErr, StripeMethod,
-    StripeRequest, VERSION,
-};
-use stripe_core::payment_intent::RetrievePaymentIntent;
-use stripe_core::refund::{ListRefund, RetrieveRefund};
 use webhook::Verifier;
-use wire::{IntentStatus, PaymentStatus, SessionStatus};
 
 const LIVE_BASE: &str = "https://api.stripe.com";
-const AGENT: &str = concat!("holdfast/", env!("CARGO_PKG_VERSION"));
-/// Refunds in one page of a list; Stripe's maximum.
+/// Objects in one page of a list; Stripe's maximum.
 const PAGE: i64 = 100;
 
 /// A Stripe account: the platform's.
@@ -70,41 +62,6 @@ impl Stripe {
         };
         Ok(Some(Self { http, base, key, webhook }))
     }
-
-    async fn session(&self, reference: &str, deadline: Deadline) -> Result<wire::Session, CallError> {
-        let request = RetrieveCheckoutSession::new(id(reference)?);
-        request.build().customize().send(&Call { stripe: self, deadline }).await
-    }
-
-    async fn intent(&self, capture: &str, deadline: Deadline) -> Result<wire::Intent, CallError> {
-        let request = RetrievePaymentIntent::new(id(capture)?);
-        request.build().customize().send(&Call { stripe: self, deadline }).await
-    }
-
-    /// How the payment of a session stands.
-    async fn standing(&self, session: wire::Session, deadline: Deadline) -> Result<PaymentStanding, CallError> {
-        match (session.payment_status(), session.status()) {
-            (PaymentStatus::Paid, _) => paid(session.payment_intent.as_deref(), session.money()),
-            (_, SessionStatus::Open) => Ok(PaymentStanding::Open),
-            (_, SessionStatus::Expired) => Ok(PaymentStanding::Closed),
-            // The buyer is through with the page, and the money is on its way; or it was, and failed: a session stays
-            // `complete` and `unpaid` then, so only the intent can tell.
-            (PaymentStatus::Unpaid, SessionStatus::Complete) => match session.payment_intent {
-                None => Ok(PaymentStanding::Processing),
-                Some(intent) => {
-                    let intent = self.intent(&intent, deadline).await?;
-                    match intent.status() {
-                        IntentStatus::Succeeded => paid(Some(&intent.id), intent.money()),
-                        IntentStatus::Over => Ok(PaymentStanding::Closed),
-                        IntentStatus::Other => Ok(PaymentStanding::Processing),
-                    }
-                }
-            },
-            (PaymentStatus::Unpaid | PaymentStatus::Other, SessionStatus::Complete | SessionStatus::Other) => {
-                Ok(PaymentStanding::Processing)
-            }
-        }
-    }
 }
 
 #[async_trait]
@@ -117,23 +74,21 @@ impl Gateway for Stripe {
         amounts::check(money)
     }
 
+    fn check_transfer(&self, money: Money) -> Result<(), AmountUnsupported> {
+        amounts::check_transfer(money)
+    }
+
     async fn open_checkout(
         &self,
         ask: &OpenCheckout,
         key: &str,
         deadline: Deadline,
     ) -> Result<OpenedCheckout, CallError> {
-        let request = requests::open_checkout(ask).map_err(impossible)?;
-        let call = Call { stripe: self, deadline };
-        let session: wire::NewSession = request.build().customize().request_strategy(once(key)?).send(&call).await?;
-        let url = session.url.ok_or_else(|| CallError::deserialize_err("the session has no url"))?;
-        let expires_at = session.expires_at.map_or(ask.expires_at, Timestamp::from_seconds);
-        Ok(OpenedCheckout { reference: session.id, url, expires_at })
+        self.open(ask, key, deadline).await
     }
 
     async fn look_up_payment(&self, reference: &str, deadline: Deadline) -> Result<PaymentStanding, CallError> {
-        let session = self.session(reference, deadline).await?;
-        self.standing(session, deadline).await
+        self.look_up(reference, deadline).await
     }
 
     async fn close_payment(
@@ -142,21 +97,11 @@ impl Gateway for Stripe {
         key: &str,
         deadline: Deadline,
     ) -> Result<PaymentStanding, CallError> {
-        let request = ExpireCheckoutSession::new(id(reference)?);
-        let call = Call { stripe: self, deadline };
-        match request.build().customize::<wire::Session>().request_strategy(once(key)?).send(&call).await {
-            Ok(session) => self.standing(session, deadline).await,
-            // Only an open session can be expired: this one was paid, or is over already. The look-up tells which.
-            Err(CallError::Refused { status: Some(400), .. }) => self.look_up_payment(reference, deadline).await,
-            Err(error) => Err(error),
-        }
+        self.close(reference, key, deadline).await
     }
 
     async fn refund(&self, ask: &RefundAsk, key: &str, deadline: Deadline) -> Result<RefundStanding, CallError> {
-        let request = requests::refund(ask).map_err(impossible)?;
-        let call = Call { stripe: self, deadline };
-        let refund: wire::Refund = request.build().customize().request_strategy(once(key)?).send(&call).await?;
-        refund_standing(refund)
+        self.send_refund(ask, key, deadline).await
     }
 
     async fn look_up_refund(
@@ -165,29 +110,71 @@ impl Gateway for Stripe {
         known: Option<&str>,
         deadline: Deadline,
     ) -> Result<Option<RefundStanding>, CallError> {
-        let call = Call { stripe: self, deadline };
-        if let Some(known) = known {
-            let request = RetrieveRefund::new(id(known)?);
-            let refund: wire::Refund = request.build().customize().send(&call).await?;
-            return refund_standing(refund).map(Some);
-        }
-        let mut request = ListRefund::new().payment_intent(&ask.capture).limit(PAGE);
-        loop {
-            let page: wire::Refunds = request.build().customize().send(&call).await?;
-            let more = page.has_more.unwrap_or_default();
-            let last = page.data.last().map(|refund| refund.id.clone());
-            if let Some(found) = page.data.into_iter().find(|refund| refund.refund() == Some(ask.refund)) {
-                return refund_standing(found).map(Some);
-            }
-            match last {
-                Some(last) if more => request = request.starting_after(last),
-                _ => return Ok(None),
-            }
-        }
+        self.find_refund(ask, known, deadline).await
     }
 
     async fn trace_capture(&self, capture: &str, deadline: Deadline) -> Result<Origin, CallError> {
         Ok(self.intent(capture, deadline).await?.origin())
+    }
+
+    async fn charge_of(&self, capture: &str, deadline: Deadline) -> Result<String, CallError> {
+        self.find_charge(capture, deadline).await
+    }
+
+    async fn transfer(&self, ask: &TransferAsk, key: &str, deadline: Deadline) -> Result<TransferStanding, CallError> {
+        self.send_transfer(ask, key, deadline).await
+    }
+
+    async fn look_up_transfer(
+        &self,
+        ask: &TransferAsk,
+        known: Option<&str>,
+        deadline: Deadline,
+    ) -> Result<Option<TransferStanding>, CallError> {
+        self.find_transfer(ask, known, deadline).await
+    }
+
+    async fn open_account(
+        &self,
+        ask: &AccountAsk,
+        key: &str,
+        deadline: Deadline,
+    ) -> Result<AccountStanding, CallError> {
+        self.create_account(ask, key, deadline).await
+    }
+
+    async fn account_link(
+        &self,
+        account: &str,
+        refresh_url: &str,
+        return_url: &str,
+        deadline: Deadline,
+    ) -> Result<AccountLink, CallError> {
+        self.create_account_link(account, refresh_url, return_url, deadline).await
+    }
+
+    async fn look_up_account(&self, account: &str, deadline: Deadline) -> Result<AccountStanding, CallError> {
+        self.find_account(account, deadline).await
+    }
+
+    async fn report(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        page: Option<&str>,
+        deadline: Deadline,
+    ) -> Result<ReportPage, CallError> {
+        self.statement(from, until, page, deadline).await
+    }
+
+    async fn payments_since(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        page: Option<&str>,
+        deadline: Deadline,
+    ) -> Result<PaymentsPage, CallError> {
+        self.opened(from, until, page, deadline).await
     }
 
     fn read_webhook(&self, headers: &http::HeaderMap, body: &[u8], now: Timestamp) -> Result<Notice, WebhookRefused> {
@@ -197,116 +184,6 @@ impl Gateway for Stripe {
     fn read_parked(&self, body: &[u8], received_at: Timestamp) -> Result<Notice, WebhookRefused> {
         self.webhook.as_ref().ok_or(WebhookRefused::NotConfigured)?.read_again(body, received_at)
     }
-}
-
-/// One call: the SDK hands over what it built, and this sends it, once.
-struct Call<'a> {
-    stripe: &'a Stripe,
-    deadline: Deadline,
-}
-
-impl StripeClient for Call<'_> {
-    type Err = CallError;
-
-    async fn execute(&self, request: CustomizedStripeRequest) -> Result<Bytes, CallError> {
-        let (request, settings) = request.into_pieces();
-        let verb = match request.method {
-            StripeMethod::Get => Verb::GET,
-            StripeMethod::Post => Verb::POST,
-            StripeMethod::Delete => Verb::DELETE,
-        };
-        let mut address = format!("{}/v1{}", self.stripe.base, request.path);
-        if let Some(query) = request.query.as_deref().filter(|query| !query.is_empty()) {
-            address.push('?');
-            address.push_str(query);
-        }
-        let mut sent = Request::builder()
-            .method(&verb)
-            .uri(address)
-            .header("authorization", format!("Bearer {}", self.stripe.key.expose()))
-            // The version of which the typed requests were generated, so that an account's own default cannot change their meaning.
-            .header("stripe-version", VERSION.to_string())
-            .header("user-agent", AGENT);
-        if let Some(key) = settings.request_strategy.and_then(|strategy| strategy.get_key()) {
-            sent = sent.header("idempotency-key", key.as_str());
-        }
-        let body = requests::in_order(&request.body.unwrap_or_default());
-        if verb == Verb::POST {
-            // The length of an empty body too: hyper leaves it out, and there are servers that refuse a POST without one.
-            sent =
-                sent.header("content-type", "application/x-www-form-urlencoded").header("content-length", body.len());
-        }
-        let sent = sent.body(Full::new(Bytes::from(body))).map_err(|error| CallError::NotSent(error.to_string()))?;
-        understand(self.stripe.http.send(sent, self.deadline).await?)
-    }
-}
-
-impl StripeClientErr for CallError {
-    /// The answer had a good status and cannot be read: whatever was asked is probably done.
-    fn deserialize_err(problem: impl std::fmt::Display) -> Self {
-        Self::InDoubt(format!("the answer cannot be read: {problem}"))
-    }
-}
-
-/// What an answer says of its request. Only Stripe's own error object, saying that the request is wrong or that the payment was
-/// declined, is a no; everything else that is not a success leaves doubt.
-fn understand(answer: Answer) -> Result<Bytes, CallError> {
-    let status = answer.status.as_u16();
-    if answer.status.is_success() {
-        return Ok(answer.body);
-    }
-    if answer.status.is_server_error() {
-        return Err(CallError::ServerError { status });
-    }
-    let Ok(wire::Failure { error }) = serde_json::from_slice(&answer.body) else {
-        return Err(CallError::InDoubt(format!("status {status} without Stripe's error object")));
-    };
-    let kind = error.kind.as_deref().unwrap_or_default();
-    // 401 and 403 are about our key, 409 about a twin of this request that is on its way, 429 about our pace: all may pass.
-    let definite = matches!(status, 400 | 402 | 404) && matches!(kind, "card_error" | "invalid_request_error");
-    // Stripe knows better than the status whether the same request may yet succeed.
-    let again = answer.headers.get("stripe-should-retry").is_some_and(|value| value == "true");
-    if definite && !again {
-        let code = error.decline_code.or(error.code).unwrap_or_else(|| kind.to_owned());
-        return Err(CallError::Refused { status: Some(status), code, message: error.message.unwrap_or_default() });
-    }
-    let code = error.code.unwrap_or_default();
-    Err(CallError::InDoubt(format!("status {status}, {kind} {code}")))
-}
-
-/// Sent once, under that key.
-fn once(key: &str) -> Result<RequestStrategy, CallError> {
-    let key = IdempotencyKey::new(key).map_err(|error| CallError::NotSent(error.to_string()))?;
-    Ok(RequestStrategy::Idempotent(key))
-}
-
-/// An id that may stand in a path: what else is in it would ask for another object.
-fn id(text: &str) -> Result<&str, CallError> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    if !text.is_empty() && text.bytes().all(allowed) {
-        Ok(text)
-    } else {
-        Err(CallError::Refused {
-            status: None,
-            code: "reference_invalid".to_owned(),
-            message: "not an id of Stripe's".to_owned(),
-        })
-    }
-}
-
-fn impossible(why: Impossible) -> CallError {
-    CallError::Refused { status: None, code: why.code().to_owned(), message: why.to_string() }
-}
-
-fn paid(capture: Option<&str>, money: Option<Money>) -> Result<PaymentStanding, CallError> {
-    let capture = capture.ok_or_else(|| CallError::deserialize_err("paid, but by no payment intent"))?.to_owned();
-    let money = money.ok_or_else(|| CallError::deserialize_err("paid, but an amount that cannot be said exactly"))?;
-    Ok(PaymentStanding::Paid(PaidCapture { capture, money }))
-}
-
-fn refund_standing(refund: wire::Refund) -> Result<RefundStanding, CallError> {
-    let money = refund.money().ok_or_else(|| CallError::deserialize_err("a refund without a readable amount"))?;
-    Ok(RefundStanding { state: refund.state(), money, reference: refund.id })
 }
 
 /// A secret that is one: not empty, and not the name of one.

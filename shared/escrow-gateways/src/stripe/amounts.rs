@@ -112,7 +112,21 @@ pub(super) fn check(money: Money) -> Result<(), AmountUnsupported> {
         let minimum = Minor::new(least).unwrap_or_default().of(money.currency);
         return Err(AmountUnsupported::BelowMinimum { gateway, currency, minimum });
     }
+    below_most(money, units)
+}
+
+/// Whether a transfer of that amount may be asked for. A minimum is documented for charges only.
+///
+/// # Errors
+/// [`AmountUnsupported`] as for [`to_stripe`], and above the maximum.
+pub(super) fn check_transfer(money: Money) -> Result<(), AmountUnsupported> {
+    below_most(money, to_stripe(money)?)
+}
+
+fn below_most(money: Money, units: i64) -> Result<(), AmountUnsupported> {
+    let gateway = GatewayName::Stripe;
     if units > MOST {
+        let currency = money.currency.code().to_owned();
         let maximum = count(money.currency)
             .and_then(|count| ours(MOST.checked_sub(MOST.checked_rem(count.step)?)?, &count, money.currency))
             .unwrap_or(money);
@@ -187,6 +201,20 @@ mod tests {
         // A coin that looks like a currency is still a coin.
         let disguised = Minor::new(10_000).unwrap().of(Currency::coin("USD", 0).unwrap());
         assert!(check(disguised).is_err());
+    }
+
+    #[test]
+    fn a_transfer_has_no_minimum_but_must_be_exact() {
+        for (text, code, sentence) in [
+            ("0.01", "USD", None),
+            ("999999.99", "SAR", None),
+            ("0.011", "KWD", Some("stripe takes KWD only in steps of 0.010")),
+            ("1000000.00", "SAR", Some("stripe takes at most 999999.99 SAR")),
+            ("10.000", "IQD", Some("stripe does not take IQD")),
+        ] {
+            let refused = check_transfer(money(text, code)).err().map(|refused| refused.to_string());
+            assert_eq!(refused.as_deref(), sentence, "{text} {code}");
+        }
     }
 
     #[test]

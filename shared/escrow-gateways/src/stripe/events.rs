@@ -3,10 +3,11 @@
 use super::amounts;
 use super::wire::{self, PaymentStatus};
 use crate::facts::{
-    AccountTold, ChargebackOutcome, ChargebackStep, ChargebackTold, Fact, NoFact, Notice, PaymentTold, PayoutState,
-    RefundTold, Reversal, TransferTold,
+    AccountTold, ChargebackOutcome, ChargebackStep, ChargebackTold, Fact, NoFact, Notice, PaymentTold, RefundTold,
+    TransferTold,
 };
 use crate::gateway::{Origin, WebhookRefused};
+use escrow_domain::payout::{BankState, BankStatus};
 use escrow_domain::time::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -43,8 +44,8 @@ pub(super) fn read(body: &[u8], live: bool, signed_at: Timestamp) -> Result<Noti
         return Err(WebhookRefused::WrongMode);
     }
     let object = event.data.and_then(|data| data.object).map_or("null", RawValue::get);
-    let fact = fact(&kind, object, event.account.as_deref())?;
     let created = event.created.map_or(signed_at, Timestamp::from_seconds);
+    let fact = fact(&kind, object, event.account.as_deref(), created)?;
     Ok(Notice { event_id: event.id, kind, created, account: event.account, fact })
 }
 
@@ -52,7 +53,7 @@ pub(super) fn read(body: &[u8], live: bool, signed_at: Timestamp) -> Result<Noti
 type Told = Result<Fact, NoFact>;
 
 /// The one table of event types.
-fn fact(kind: &str, object: &str, account: Option<&str>) -> Result<Told, WebhookRefused> {
+fn fact(kind: &str, object: &str, account: Option<&str>, created: Timestamp) -> Result<Told, WebhookRefused> {
     let told = match kind {
         "checkout.session.completed" => session_completed(parse(object)?),
         "checkout.session.async_payment_succeeded" => session_paid(parse(object)?),
@@ -61,6 +62,8 @@ fn fact(kind: &str, object: &str, account: Option<&str>) -> Result<Told, Webhook
             Ok(Fact::PaymentClosed(session_told(parse(object)?)))
         }
         "payment_intent.succeeded" => intent_succeeded(parse(object)?),
+        "payment_intent.processing" => Ok(Fact::PaymentProcessing(intent_told(&parse(object)?))),
+        // With or without a page: the buyer may try again. A page that allows no other try has an event of its own.
         "payment_intent.payment_failed" => Ok(intent_declined(parse(object)?)),
         "payment_intent.canceled" => Ok(Fact::PaymentClosed(intent_told(&parse(object)?))),
         "charge.refunded" => charge_refunded(parse(object)?),
@@ -73,14 +76,16 @@ fn fact(kind: &str, object: &str, account: Option<&str>) -> Result<Told, Webhook
         "charge.dispute.funds_reinstated" => chargeback(parse(object)?, |_| ChargebackStep::FundsReinstated),
         "charge.dispute.closed" => chargeback(parse(object)?, |dispute| ChargebackStep::Closed(outcome(dispute))),
         "transfer.reversed" => transfer_reversed(parse(object)?),
-        "payout.paid" => payout(parse(object)?, |_| PayoutState::Paid),
-        "payout.failed" => payout(parse(object)?, |payout| PayoutState::Failed(payout.failure_code.clone())),
-        "payout.canceled" => payout(parse(object)?, |_| PayoutState::Cancelled),
-        "account.updated" => Ok(account_changed(parse(object)?)),
+        "payout.created" => bank(parse(object)?, account, created, |_| BankStatus::Pending),
+        "payout.updated" => bank(parse(object)?, account, created, bank_status),
+        "payout.paid" => bank(parse(object)?, account, created, |_| BankStatus::Paid),
+        "payout.failed" => bank(parse(object)?, account, created, |_| BankStatus::Failed),
+        "payout.canceled" => bank(parse(object)?, account, created, |_| BankStatus::Cancelled),
+        "account.updated" => account_changed(parse(object)?, account, created),
         // The object is the application; the account stands on the event.
-        "account.application.deauthorized" => {
-            account.map(|account| Fact::AccountDisconnected { account: account.to_owned() }).ok_or(NoFact::Foreign)
-        }
+        "account.application.deauthorized" => account
+            .map(|account| Fact::AccountDisconnected { account: account.to_owned(), told_at: created })
+            .ok_or(NoFact::Foreign),
         _ => Err(NoFact::NotHeeded),
     };
     Ok(told.and_then(
@@ -99,7 +104,7 @@ const fn is_about_our_money(fact: &Fact) -> bool {
         | Fact::CaptureRefunded { .. }
         | Fact::ChargebackMoved(_)
         | Fact::TransferReversed(_) => true,
-        Fact::PayoutMoved { .. } | Fact::AccountChanged(_) | Fact::AccountDisconnected { .. } => false,
+        Fact::BankMoved { .. } | Fact::AccountChanged(_) | Fact::AccountDisconnected { .. } => false,
     }
 }
 
@@ -116,8 +121,8 @@ fn session_paid(session: wire::Session) -> Told {
 }
 
 fn session_told(session: wire::Session) -> PaymentTold {
-    let Origin { escrow, payment } = session.origin();
-    PaymentTold { escrow, payment, reference: Some(session.id), capture: session.payment_intent }
+    let Origin { escrow, payment, top_up } = session.origin();
+    PaymentTold { escrow, payment, top_up, reference: Some(session.id), capture: session.payment_intent }
 }
 
 fn intent_succeeded(intent: wire::Intent) -> Told {
@@ -130,8 +135,8 @@ fn intent_declined(intent: wire::Intent) -> Fact {
 }
 
 fn intent_told(intent: &wire::Intent) -> PaymentTold {
-    let Origin { escrow, payment } = intent.origin();
-    PaymentTold { escrow, payment, reference: None, capture: Some(intent.id.clone()) }
+    let Origin { escrow, payment, top_up } = intent.origin();
+    PaymentTold { escrow, payment, top_up, reference: None, capture: Some(intent.id.clone()) }
 }
 
 fn charge_refunded(charge: wire::Charge) -> Told {
@@ -155,10 +160,17 @@ fn refund_moved(refund: wire::Refund) -> Told {
 }
 
 fn chargeback(dispute: wire::Dispute, step: impl Fn(&wire::Dispute) -> ChargebackStep) -> Told {
-    let money = money(dispute.amount, dispute.currency.as_deref())?;
+    let money = dispute.money().ok_or(NoFact::MoneyUnreadable)?;
+    let step = step(&dispute);
+    let moved = match step {
+        ChargebackStep::FundsWithdrawn => dispute.moved(true),
+        ChargebackStep::FundsReinstated => dispute.moved(false),
+        ChargebackStep::Opened | ChargebackStep::Updated(_) | ChargebackStep::Closed(_) => Some(money),
+    };
     Ok(Fact::ChargebackMoved(ChargebackTold {
-        step: step(&dispute),
+        step,
         money,
+        moved: moved.ok_or(NoFact::MoneyUnreadable)?,
         reference: dispute.id,
         capture: dispute.payment_intent,
         reason: dispute.reason,
@@ -175,35 +187,43 @@ fn outcome(dispute: &wire::Dispute) -> ChargebackOutcome {
 }
 
 fn transfer_reversed(transfer: wire::Transfer) -> Told {
-    let total = money(transfer.amount_reversed, transfer.currency.as_deref())?;
-    let listed = transfer.reversals.map(|list| list.data).unwrap_or_default();
-    let reversals: Result<Vec<Reversal>, NoFact> = listed
-        .into_iter()
-        .map(|one| Ok(Reversal { money: money(one.amount, one.currency.as_deref())?, reference: one.id }))
-        .collect();
-    Ok(Fact::TransferReversed(TransferTold {
-        payout: wire::text(transfer.metadata.as_ref(), wire::PAYOUT_ID),
-        reference: transfer.id,
-        destination: transfer.destination,
-        total,
-        reversals: reversals?,
-    }))
+    let (money, total) = transfer.money().zip(transfer.reversed()).ok_or(NoFact::MoneyUnreadable)?;
+    Ok(Fact::TransferReversed(TransferTold { payout: transfer.payout(), reference: transfer.id, money, total }))
 }
 
-fn payout(payout: wire::Payout, state: impl Fn(&wire::Payout) -> PayoutState) -> Told {
-    let money = money(payout.amount, payout.currency.as_deref())?;
-    Ok(Fact::PayoutMoved { state: state(&payout), money, reference: payout.id })
+/// Only of a connected account: the platform's own payouts to its bank are nobody's here.
+fn bank(
+    payout: wire::Payout,
+    account: Option<&str>,
+    told_at: Timestamp,
+    status: impl Fn(&wire::Payout) -> BankStatus,
+) -> Told {
+    let account = account.ok_or(NoFact::NotHeeded)?.to_owned();
+    let status = status(&payout);
+    // A payout that was paid first and failed later keeps its reason; one that did not fail has none.
+    let reason = payout.failure_code.filter(|_| status == BankStatus::Failed);
+    Ok(Fact::BankMoved { account, bank: BankState { status, reference: payout.id, reason, told_at } })
 }
 
-fn account_changed(account: wire::Account) -> Fact {
-    let requirements = account.requirements.unwrap_or_default();
-    Fact::AccountChanged(AccountTold {
-        account: account.id,
-        payouts_enabled: account.payouts_enabled.unwrap_or_default(),
-        details_submitted: account.details_submitted.unwrap_or_default(),
-        disabled_reason: requirements.disabled_reason,
-        currently_due: requirements.currently_due.unwrap_or_default(),
-    })
+/// `pending` and `in_transit`, and whatever is not known, is on its way.
+fn bank_status(payout: &wire::Payout) -> BankStatus {
+    match payout.status.as_deref() {
+        Some("paid") => BankStatus::Paid,
+        Some("failed") => BankStatus::Failed,
+        Some("canceled") => BankStatus::Cancelled,
+        _ => BankStatus::Pending,
+    }
+}
+
+/// Stripe tells an account's own events of it only; what names another one is not believed.
+fn account_changed(object: wire::Account, account: Option<&str>, told_at: Timestamp) -> Told {
+    match account {
+        None => Err(NoFact::NotHeeded),
+        Some(account) if account == object.id => {
+            Ok(Fact::AccountChanged(AccountTold { standing: object.standing(), told_at }))
+        }
+        Some(_) => Err(NoFact::OtherAccount),
+    }
 }
 
 fn money(units: Option<i64>, currency: Option<&str>) -> Result<escrow_domain::money::Money, NoFact> {

@@ -1,8 +1,9 @@
 //! The requests as the SDK's typed builders make them: everything in them comes from the ask.
 
 use super::{amounts, wire};
-use crate::gateway::{AmountUnsupported, OpenCheckout, RefundAsk};
+use crate::gateway::{AccountAsk, AmountUnsupported, OpenCheckout, RefundAsk, TransferAsk, Whose};
 use escrow_domain::payment::Method;
+use escrow_domain::time::Timestamp;
 use std::collections::HashMap;
 use stripe_checkout::CheckoutSessionMode;
 use stripe_checkout::checkout_session::{
@@ -10,7 +11,18 @@ use stripe_checkout::checkout_session::{
     CreateCheckoutSessionLineItems, CreateCheckoutSessionLineItemsPriceData, CreateCheckoutSessionPaymentIntentData,
     ProductData,
 };
+use stripe_connect::account::{
+    CreateAccount, CreateAccountCapabilities, CreateAccountCapabilitiesTransfers, CreateAccountController,
+    CreateAccountControllerFees, CreateAccountControllerFeesPayer, CreateAccountControllerLosses,
+    CreateAccountControllerLossesPayments, CreateAccountControllerRequirementCollection,
+    CreateAccountControllerStripeDashboard, CreateAccountControllerStripeDashboardType,
+};
+use stripe_connect::account_link::{CreateAccountLink, CreateAccountLinkType};
+use stripe_connect::transfer::CreateTransfer;
+use stripe_core::payment_intent::{CreatePaymentIntent, CreatePaymentIntentAutomaticPaymentMethods};
 use stripe_core::refund::CreateRefund;
+use stripe_shared::PaymentIntentAllowedPaymentMethodTypes;
+use stripe_types::{RangeBoundsTs, RangeQueryTs};
 
 /// Why a request cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -33,14 +45,25 @@ impl Impossible {
     }
 }
 
-/// A hosted page in `payment` mode for one line: the escrow.
-pub(super) fn open_checkout(ask: &OpenCheckout) -> Result<CreateCheckoutSession, Impossible> {
+/// What says on an object whose it is, and by which id it is found in Stripe's dashboard.
+fn ids(whose: Whose) -> (HashMap<String, String>, String) {
+    match whose {
+        Whose::Payment(payment) => {
+            let escrow = payment.escrow.to_string();
+            let ids = HashMap::from([
+                (wire::ESCROW_ID.to_owned(), escrow.clone()),
+                (wire::PAYMENT_ID.to_owned(), payment.to_string()),
+            ]);
+            (ids, escrow)
+        }
+        Whose::TopUp(top_up) => (HashMap::from([(wire::TOP_UP_ID.to_owned(), top_up.to_string())]), top_up.to_string()),
+    }
+}
+
+/// A hosted page in `payment` mode for one line: the escrow or the top-up.
+pub(super) fn session(ask: &OpenCheckout) -> Result<CreateCheckoutSession, Impossible> {
     amounts::check(ask.money)?;
-    let escrow = ask.escrow.to_string();
-    let ids = HashMap::from([
-        (wire::ESCROW_ID.to_owned(), escrow.clone()),
-        (wire::PAYMENT_ID.to_owned(), ask.payment.to_string()),
-    ]);
+    let (ids, whose) = ids(ask.whose);
 
     let mut price = CreateCheckoutSessionLineItemsPriceData::new(currency(ask.money.currency.code()));
     price.unit_amount = Some(amounts::to_stripe(ask.money)?);
@@ -52,7 +75,7 @@ pub(super) fn open_checkout(ask: &OpenCheckout) -> Result<CreateCheckoutSession,
     // Stripe does not copy a session's metadata to its intent; refunds, charges and chargebacks lead to the intent only.
     let mut intent = CreateCheckoutSessionPaymentIntentData::new();
     intent.metadata = Some(ids.clone());
-    intent.transfer_group = Some(escrow.clone());
+    intent.transfer_group = Some(whose.clone());
 
     // With it on, a buyer abroad would be charged another amount in another currency than the escrow holds.
     let mut adaptive = CreateCheckoutSessionAdaptivePricing::new();
@@ -60,7 +83,7 @@ pub(super) fn open_checkout(ask: &OpenCheckout) -> Result<CreateCheckoutSession,
 
     let request = CreateCheckoutSession::new()
         .mode(CheckoutSessionMode::Payment)
-        .client_reference_id(escrow)
+        .client_reference_id(whose)
         .metadata(ids)
         .payment_intent_data(intent)
         .line_items(vec![line])
@@ -71,7 +94,28 @@ pub(super) fn open_checkout(ask: &OpenCheckout) -> Result<CreateCheckoutSession,
     Ok(match ask.method {
         // Without a wish the page offers what the account's dashboard says.
         None => request,
-        Some(method) => request.allowed_payment_method_types(vec![payment_method(method)?]),
+        Some(method) => request.allowed_payment_method_types(vec![match kind(method)? {
+            Kind::Card => CreateCheckoutSessionAllowedPaymentMethodTypes::Card,
+            Kind::Paypal => CreateCheckoutSessionAllowedPaymentMethodTypes::Paypal,
+        }]),
+    })
+}
+
+/// An intent without a page, for a form on the marketplace's own. It never ends by itself.
+pub(super) fn intent(ask: &OpenCheckout) -> Result<CreatePaymentIntent, Impossible> {
+    amounts::check(ask.money)?;
+    let (ids, whose) = ids(ask.whose);
+    let request = CreatePaymentIntent::new(amounts::to_stripe(ask.money)?, currency(ask.money.currency.code()))
+        .description(&ask.description)
+        .metadata(ids)
+        .transfer_group(whose);
+    Ok(match ask.method {
+        // Without a wish the form offers what the account's dashboard says.
+        None => request.automatic_payment_methods(CreatePaymentIntentAutomaticPaymentMethods::new(true)),
+        Some(method) => request.allowed_payment_method_types(vec![match kind(method)? {
+            Kind::Card => PaymentIntentAllowedPaymentMethodTypes::Card,
+            Kind::Paypal => PaymentIntentAllowedPaymentMethodTypes::Paypal,
+        }]),
     })
 }
 
@@ -85,19 +129,87 @@ pub(super) fn refund(ask: &RefundAsk) -> Result<CreateRefund, Impossible> {
     Ok(CreateRefund::new().payment_intent(&ask.capture).amount(amount).metadata(ids))
 }
 
+/// A transfer to a seller's account. `transfer_group` is a label that Stripe does nothing with: by it the transfer is found again.
+pub(super) fn transfer(ask: &TransferAsk) -> Result<CreateTransfer, Impossible> {
+    let payout = ask.payout.to_string();
+    let request = CreateTransfer::new(currency(ask.money.currency.code()), &ask.account)
+        .amount(amounts::to_stripe(ask.money)?)
+        .metadata(HashMap::from([(wire::PAYOUT_ID.to_owned(), payout.clone())]))
+        .transfer_group(payout);
+    Ok(match &ask.charge {
+        None => request,
+        Some(charge) => request.source_transaction(charge),
+    })
+}
+
+/// An account that Stripe asks for what the law wants to know, with a small dashboard of its own, whose fees and losses are the
+/// platform's: what used to be called an Express account (docs.stripe.com/connect/migrate-to-controller-properties). Of the two
+/// values that Stripe allows for its losses since the version 2026-06-24, this is the one that every platform may use.
+pub(super) fn account(ask: &AccountAsk) -> CreateAccount {
+    let mut fees = CreateAccountControllerFees::new();
+    fees.payer = Some(CreateAccountControllerFeesPayer::Application);
+    let mut losses = CreateAccountControllerLosses::new();
+    losses.payments = Some(CreateAccountControllerLossesPayments::Application);
+    let mut dashboard = CreateAccountControllerStripeDashboard::new();
+    dashboard.type_ = Some(CreateAccountControllerStripeDashboardType::Express);
+    let mut controller = CreateAccountController::new();
+    controller.fees = Some(fees);
+    controller.losses = Some(losses);
+    controller.requirement_collection = Some(CreateAccountControllerRequirementCollection::Stripe);
+    controller.stripe_dashboard = Some(dashboard);
+
+    // Buyers pay the platform; a seller only gets transfers.
+    let mut transfers = CreateAccountCapabilitiesTransfers::new();
+    transfers.requested = Some(true);
+    let mut capabilities = CreateAccountCapabilities::new();
+    capabilities.transfers = Some(transfers);
+
+    let mut request = CreateAccount::new()
+        .controller(controller)
+        .capabilities(capabilities)
+        .metadata(HashMap::from([(wire::SELLER.to_owned(), ask.owner.to_string())]));
+    if let Some(email) = &ask.email {
+        request = request.email(email);
+    }
+    if let Some(country) = &ask.country {
+        request = request.country(country);
+    }
+    request
+}
+
+/// A link to Stripe's own form for an account.
+pub(super) fn account_link(account: &str, refresh_url: &str, return_url: &str) -> CreateAccountLink {
+    CreateAccountLink::new(account, CreateAccountLinkType::AccountOnboarding)
+        .refresh_url(refresh_url)
+        .return_url(return_url)
+}
+
+/// From the one second on and before the other.
+pub(super) fn window(from: Timestamp, until: Timestamp) -> RangeQueryTs {
+    RangeQueryTs::Bounds(RangeBoundsTs {
+        gte: Some(from.as_seconds()),
+        lt: Some(until.as_seconds()),
+        ..RangeBoundsTs::default()
+    })
+}
+
 fn currency(code: &str) -> stripe_types::Currency {
     let code = code.to_ascii_lowercase();
     // Never fails: a code that the SDK does not list is carried as it is.
     code.parse().unwrap_or(stripe_types::Currency::Unknown(code))
 }
 
-/// Stripe's page shows the wallets of a device with `card`, and tells card brands apart by itself.
-fn payment_method(method: Method) -> Result<CreateCheckoutSessionAllowedPaymentMethodTypes, Impossible> {
+/// Stripe's types of payment methods, as far as ours lead to them.
+enum Kind {
+    Card,
+    Paypal,
+}
+
+/// Stripe's page and form show the wallets of a device with `card`, and tell card brands apart by themselves.
+fn kind(method: Method) -> Result<Kind, Impossible> {
     match method {
-        Method::Card | Method::Visa | Method::Mastercard | Method::ApplePay | Method::GooglePay => {
-            Ok(CreateCheckoutSessionAllowedPaymentMethodTypes::Card)
-        }
-        Method::PayPal => Ok(CreateCheckoutSessionAllowedPaymentMethodTypes::Paypal),
+        Method::Card | Method::Visa | Method::Mastercard | Method::ApplePay | Method::GooglePay => Ok(Kind::Card),
+        Method::PayPal => Ok(Kind::Paypal),
         Method::Mada | Method::StcPay => Err(Impossible::Method(method)),
     }
 }

@@ -1,10 +1,13 @@
 //! What the tests share: one escrow, one set of settings, signatures as Stripe makes them, and the fixtures.
 
 use escrow_domain::currency::Currencies;
-use escrow_domain::id::{EscrowId, GatewayName, PaymentId, RefundId};
+use escrow_domain::id::{EscrowId, GatewayName, PaymentId, PayoutId, RefundId, TopUpId};
 use escrow_domain::money::Money;
+use escrow_domain::payment::Mode;
 use escrow_domain::time::Timestamp;
-use escrow_gateways::{Deadline, Gateways, Notice, OpenCheckout, RefundAsk, WebhookRefused};
+use escrow_gateways::{
+    AccountAsk, Deadline, Gateways, Notice, OpenCheckout, RefundAsk, TransferAsk, WebhookRefused, Whose,
+};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, HeaderValue};
 use std::path::PathBuf;
@@ -22,10 +25,36 @@ pub(crate) fn money(text: &str, code: &str) -> Money {
     Money::parse(text, Currencies::default().find(code).unwrap()).unwrap()
 }
 
+/// Its first payment.
+pub(crate) fn payment() -> PaymentId {
+    PaymentId { escrow: escrow(), number: 0 }
+}
+
+pub(crate) fn top_up() -> TopUpId {
+    TopUpId::from_body("4f7k2m9q8r3t5v6w1x0y2z7abc").unwrap()
+}
+
+pub(crate) fn payout() -> PayoutId {
+    PayoutId::from_body("4f7k2m9q8r3t5v6w1x0y2z7abc").unwrap()
+}
+
+pub(crate) fn transfer() -> TransferAsk {
+    TransferAsk {
+        payout: payout(),
+        account: "acct_1HoldfastSeller01".to_owned(),
+        money: money("135.00", "SAR"),
+        charge: None,
+    }
+}
+
+pub(crate) fn account() -> AccountAsk {
+    AccountAsk { owner: "usr_seller".parse().unwrap(), email: None, country: None }
+}
+
 pub(crate) fn checkout() -> OpenCheckout {
     OpenCheckout {
-        escrow: escrow(),
-        payment: PaymentId { escrow: escrow(), number: 0 },
+        whose: Whose::Payment(payment()),
+        mode: Mode::Hosted,
         money: money("150.00", "SAR"),
         description: "Logo & cards, 50% ahead".to_owned(),
         method: None,

@@ -1,13 +1,13 @@
 //! What is on the wire, byte by byte, and what is made of Stripe's answers.
 
-use crate::bed::{KEY, SECRET, checkout, gateways, money, refund, soon};
+use crate::bed::{KEY, SECRET, checkout, escrow, gateways, money, payment, refund, soon, top_up, transfer};
 use crate::server::{Received, Server, Then};
 use escrow_domain::id::GatewayName;
-use escrow_domain::payment::Method;
-use escrow_gateways::{CallError, Gateway, OpenCheckout, PaymentStanding, RefundStanding};
+use escrow_domain::payment::Mode;
+use escrow_gateways::{CallError, Gateway, OpenCheckout, PaymentStanding, RefundStanding, TransferAsk, Whose};
 use serde_json::{Value, json};
 
-fn answer(body: &Value) -> Then {
+pub(crate) fn answer(body: &Value) -> Then {
     Then::Answer(200, "", body.to_string())
 }
 
@@ -18,14 +18,10 @@ fn not_open() -> Then {
     Then::Answer(400, "", error.to_string())
 }
 
-/// A request in lines: what Stripe sees, one field per line.
-fn render(received: &Received) -> String {
-    let mut headers: Vec<&str> = received.headers.lines().filter(|line| !line.starts_with("host: ")).collect();
-    headers.sort_unstable();
-    format!("{}\n{}\n\n{}\n", received.line, headers.join("\n"), received.body.replace('&', "\n&"))
-}
-
-async fn one_request<T>(answer: Then, call: impl AsyncFnOnce(&dyn Gateway) -> Result<T, CallError>) -> (Received, T) {
+pub(crate) async fn one_request<T>(
+    answer: Then,
+    call: impl AsyncFnOnce(&dyn Gateway) -> Result<T, CallError>,
+) -> (Received, T) {
     let server = Server::start(vec![answer]).await;
     let all = gateways(&server.base, KEY, SECRET);
     let outcome = call(all.get(GatewayName::Stripe).unwrap()).await.unwrap();
@@ -34,59 +30,24 @@ async fn one_request<T>(answer: Then, call: impl AsyncFnOnce(&dyn Gateway) -> Re
     (received[0].clone(), outcome)
 }
 
-fn opened() -> Then {
+pub(crate) fn opened() -> Then {
     answer(&json!({ "id": "cs_test_1", "url": "https://checkout.example/cs_test_1", "expires_at": 1_790_086_399 }))
 }
 
-fn refunded(status: &str) -> Value {
+pub(crate) fn intent_opened() -> String {
+    json!({ "id": "pi_1", "client_secret": "pi_1_secret_2", "status": "requires_payment_method" }).to_string()
+}
+
+pub(crate) fn transferred() -> Value {
+    json!({ "id": "tr_1", "amount": 13_500, "amount_reversed": 0, "currency": "sar",
+        "metadata": { "payout_id": transfer().payout.to_string() } })
+}
+
+pub(crate) fn refunded(status: &str) -> Value {
     json!({
         "id": "re_1", "amount": 15_000, "currency": "sar", "status": status,
         "metadata": { "escrow_id": refund().escrow.to_string(), "refund_id": refund().refund.to_string() },
     })
-}
-
-#[tokio::test]
-async fn the_bytes_of_every_request_are_these() {
-    let mut all = Vec::new();
-    let (request, page) =
-        one_request(opened(), async |stripe| stripe.open_checkout(&checkout(), "pay_1", soon()).await).await;
-    assert_eq!((page.reference.as_str(), page.url.as_str()), ("cs_test_1", "https://checkout.example/cs_test_1"));
-    assert_eq!(page.expires_at.as_seconds(), 1_790_086_399);
-    all.push(("open a checkout", request));
-
-    let card = OpenCheckout { method: Some(Method::ApplePay), money: money("5", "ISK"), ..checkout() };
-    let (request, _) = one_request(opened(), async |stripe| stripe.open_checkout(&card, "pay_1-1", soon()).await).await;
-    all.push(("open a checkout for a card in ISK", request));
-
-    let session = answer(&json!({ "id": "cs_test_1", "status": "open", "payment_status": "unpaid" }));
-    let (request, _) = one_request(session, async |stripe| stripe.look_up_payment("cs_test_1", soon()).await).await;
-    all.push(("look a payment up", request));
-
-    let expired = answer(&json!({ "id": "cs_test_1", "status": "expired", "payment_status": "unpaid" }));
-    let (request, _) =
-        one_request(expired, async |stripe| stripe.close_payment("cs_test_1", "eff_1", soon()).await).await;
-    all.push(("close a payment", request));
-
-    let done = answer(&refunded("succeeded"));
-    let (request, _) = one_request(done, async |stripe| stripe.refund(&refund(), "eff_2", soon()).await).await;
-    all.push(("refund", request));
-
-    let known = answer(&refunded("succeeded"));
-    let (request, _) =
-        one_request(known, async |stripe| stripe.look_up_refund(&refund(), Some("re_1"), soon()).await).await;
-    all.push(("look a refund up by its id", request));
-
-    let none = answer(&json!({ "data": [], "has_more": false }));
-    let (request, found) = one_request(none, async |stripe| stripe.look_up_refund(&refund(), None, soon()).await).await;
-    assert_eq!(found, None);
-    all.push(("look a refund up by ours", request));
-
-    let intent = answer(&json!({ "id": "pi_1" }));
-    let (request, _) = one_request(intent, async |stripe| stripe.trace_capture("pi_1", soon()).await).await;
-    all.push(("trace a capture", request));
-
-    let text: Vec<String> = all.iter().map(|(what, request)| format!("== {what}\n{}", render(request))).collect();
-    insta::assert_snapshot!(text.join("\n"));
 }
 
 /// The SDK keeps metadata in hash maps, each with an order of its own.
@@ -98,7 +59,13 @@ async fn the_same_ask_is_the_same_bytes_every_time() {
             one_request(opened(), async |stripe| stripe.open_checkout(&checkout(), "pay_1", soon()).await).await;
         let done = answer(&refunded("pending"));
         let (back, _) = one_request(done, async |stripe| stripe.refund(&refund(), "eff_1", soon()).await).await;
-        bodies.push((page.body, back.body));
+        let top_up = OpenCheckout { whose: Whose::TopUp(top_up()), mode: Mode::Elements, ..checkout() };
+        let form = Then::Answer(200, "", intent_opened());
+        let (form, _) = one_request(form, async |stripe| stripe.open_checkout(&top_up, "top_1", soon()).await).await;
+        let sent = TransferAsk { charge: Some("ch_1".to_owned()), ..transfer() };
+        let (sent, _) =
+            one_request(answer(&transferred()), async |stripe| stripe.transfer(&sent, "eff_2", soon()).await).await;
+        bodies.push((page.body, back.body, form.body, sent.body));
     }
     bodies.dedup();
     assert_eq!(bodies.len(), 1);
@@ -146,7 +113,7 @@ async fn whatever_a_text_holds_arrives_as_that_text_and_makes_no_field_of_its_ow
         };
         assert_eq!(value("line_items[0][price_data][product_data][name]"), (Some(text), None));
         assert_eq!(value("success_url"), (Some(text), None));
-        assert_eq!(value("metadata[escrow_id]"), (Some(ask.escrow.to_string().as_str()), None));
+        assert_eq!(value("metadata[escrow_id]"), (Some(escrow().to_string().as_str()), None));
         assert_eq!(fields.len(), 15, "{text}");
         assert!(fields.is_sorted_by_key(|(name, _)| name));
     }
@@ -154,13 +121,21 @@ async fn whatever_a_text_holds_arrives_as_that_text_and_makes_no_field_of_its_ow
 
 /// How a payment stands after these answers, and how many requests it took.
 async fn standing(answers: Vec<Then>, close: bool) -> (Result<PaymentStanding, CallError>, Vec<String>) {
+    standing_of("cs_1", answers, close).await
+}
+
+async fn standing_of(
+    reference: &str,
+    answers: Vec<Then>,
+    close: bool,
+) -> (Result<PaymentStanding, CallError>, Vec<String>) {
     let server = Server::start(answers).await;
     let all = gateways(&server.base, KEY, SECRET);
     let stripe = all.get(GatewayName::Stripe).unwrap();
     let outcome = if close {
-        stripe.close_payment("cs_1", "eff_1", soon()).await
+        stripe.close_payment(reference, "eff_1", soon()).await
     } else {
-        stripe.look_up_payment("cs_1", soon()).await
+        stripe.look_up_payment(reference, soon()).await
     };
     let lines = server.received().iter().map(|request| request.line.replace(" HTTP/1.1", "")).collect();
     (outcome, lines)
@@ -239,6 +214,57 @@ async fn closing_answers_how_the_payment_stands_then() {
 }
 
 #[tokio::test]
+async fn a_payment_by_a_form_stands_as_its_intent_says() {
+    for (status, expected) in [
+        ("requires_payment_method", PaymentStanding::Open),
+        ("requires_confirmation", PaymentStanding::Open),
+        ("requires_action", PaymentStanding::Open),
+        ("processing", PaymentStanding::Processing),
+        ("thinking", PaymentStanding::Processing),
+        ("succeeded", paid()),
+        ("canceled", PaymentStanding::Closed),
+    ] {
+        let (outcome, lines) = standing_of("pi_1", vec![intent(status)], false).await;
+        assert_eq!((outcome, lines), (Ok(expected), vec!["GET /v1/payment_intents/pi_1".to_owned()]), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn closing_a_form_cancels_its_intent_and_answers_how_it_stands_then() {
+    let cancel = "POST /v1/payment_intents/pi_1/cancel".to_owned();
+    let (outcome, lines) = standing_of("pi_1", vec![intent("canceled")], true).await;
+    assert_eq!((outcome, lines), (Ok(PaymentStanding::Closed), vec![cancel.clone()]));
+    // The buyer was quicker, or it was cancelled before, or the money is on its way.
+    for (status, expected) in
+        [("succeeded", paid()), ("canceled", PaymentStanding::Closed), ("processing", PaymentStanding::Processing)]
+    {
+        let error = json!({ "error": {
+            "type": "invalid_request_error", "code": "payment_intent_unexpected_state",
+            "message": "You cannot cancel this PaymentIntent because it has another status.",
+        } });
+        let refused = Then::Answer(400, "", error.to_string());
+        let (outcome, lines) = standing_of("pi_1", vec![refused, intent(status)], true).await;
+        let both = vec![cancel.clone(), "GET /v1/payment_intents/pi_1".to_owned()];
+        assert_eq!((outcome, lines), (Ok(expected), both), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_form_without_its_secret_leaves_doubt_and_the_secret_is_never_printed() {
+    let ask = OpenCheckout { mode: Mode::Elements, ..checkout() };
+    let server = Server::start(vec![answer(&json!({ "id": "pi_1" }))]).await;
+    let all = gateways(&server.base, KEY, SECRET);
+    let outcome = all.get(GatewayName::Stripe).unwrap().open_checkout(&ask, "pay_1", soon()).await;
+    assert!(matches!(outcome, Err(CallError::InDoubt(_))), "{outcome:?}");
+
+    let form = Then::Answer(200, "", intent_opened());
+    let (_, opened) = one_request(form, async |stripe| stripe.open_checkout(&ask, "pay_1", soon()).await).await;
+    assert_eq!((opened.reference.as_str(), &opened.url, opened.expires_at), ("pi_1", &None, ask.expires_at));
+    assert_eq!(opened.client_secret.as_deref(), Some("pi_1_secret_2"));
+    assert!(!format!("{opened:?}").contains("secret_2"), "{opened:?}");
+}
+
+#[tokio::test]
 async fn a_refund_is_found_among_the_captures_refunds_by_our_id() {
     let foreign = |number: u32| json!({ "id": format!("re_by_hand_{number}"), "amount": 100, "currency": "sar" });
     let server = Server::start(vec![
@@ -280,15 +306,24 @@ async fn a_refund_stands_as_stripe_says() {
 
 #[tokio::test]
 async fn a_capture_is_traced_by_what_was_put_on_its_intent() {
-    let ours = json!({ "escrow_id": refund().escrow.to_string(), "payment_id": checkout().payment.to_string() });
+    let ours = json!({ "escrow_id": refund().escrow.to_string(), "payment_id": payment().to_string() });
     let (_, origin) = one_request(answer(&json!({ "id": "pi_1", "metadata": ours })), async |stripe| {
         stripe.trace_capture("pi_1", soon()).await
     })
     .await;
-    assert_eq!((origin.escrow, origin.payment), (Some(refund().escrow), Some(checkout().payment)));
+    assert_eq!((origin.escrow, origin.payment), (Some(refund().escrow), Some(payment())));
     let (_, origin) = one_request(answer(&json!({ "id": "pi_1", "metadata": {} })), async |stripe| {
         stripe.trace_capture("pi_1", soon()).await
     })
     .await;
     assert_eq!(origin, escrow_gateways::Origin::default());
+    let wallet = json!({ "id": "pi_1", "metadata": { "top_up_id": top_up().to_string() } });
+    let (_, origin) = one_request(answer(&wallet), async |stripe| stripe.trace_capture("pi_1", soon()).await).await;
+    assert_eq!((origin.escrow, origin.top_up), (None, Some(top_up())));
+    // No request of ours names both: nothing of it is believed.
+    let both = json!({ "id": "pi_1", "metadata": {
+        "top_up_id": top_up().to_string(), "escrow_id": escrow().to_string(), "payment_id": payment().to_string(),
+    } });
+    let (_, origin) = one_request(answer(&both), async |stripe| stripe.trace_capture("pi_1", soon()).await).await;
+    assert!(!origin.is_ours());
 }

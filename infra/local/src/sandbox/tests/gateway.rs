@@ -4,9 +4,11 @@ use super::*;
 use escrow_domain::currency::Currencies;
 use escrow_domain::id::{EscrowId, GatewayName, PaymentId, RefundId};
 use escrow_domain::money::Money;
+use escrow_domain::payment::Mode;
 use escrow_domain::time::Period;
 use escrow_gateways::{
     CallError, Deadline, Fact, Gateway, Gateways, OpenCheckout, PaymentStanding, RefundAsk, RefundState,
+    Whose,
 };
 
 fn gateways(bench: &Bench) -> Gateways {
@@ -28,11 +30,14 @@ fn soon() -> Deadline {
     Deadline::within(Deadline::LONGEST)
 }
 
+fn the_payment() -> PaymentId {
+    PaymentId { escrow: EscrowId::derive("POST /v1/checkouts", "test", "usr_buyer", "key"), number: 0 }
+}
+
 fn ask() -> OpenCheckout {
-    let escrow = EscrowId::derive("POST /v1/checkouts", "test", "usr_buyer", "key");
     OpenCheckout {
-        escrow,
-        payment: PaymentId { escrow, number: 0 },
+        whose: Whose::Payment(the_payment()),
+        mode: Mode::Hosted,
         money: sar("150.00"),
         description: "A job & more".to_owned(),
         method: None,
@@ -77,13 +82,13 @@ async fn a_payment_goes_from_checkout_to_refund() {
     assert_eq!(told.len(), 4, "charge.succeeded says nothing new");
     for fact in told {
         let Fact::PaymentPaid { payment, money } = fact else { panic!("{fact:?}") };
-        assert_eq!((payment.payment, money), (Some(ask.payment), ask.money));
+        assert_eq!((payment.payment, money), (Some(the_payment()), ask.money));
         assert_eq!(payment.capture.as_ref(), Some(&paid.capture));
     }
-    assert_eq!(stripe.trace_capture(&paid.capture, soon()).await.unwrap().payment, Some(ask.payment));
+    assert_eq!(stripe.trace_capture(&paid.capture, soon()).await.unwrap().payment, Some(the_payment()));
 
-    let refund = RefundId { escrow: ask.escrow, number: 0 };
-    let back = RefundAsk { escrow: ask.escrow, refund, capture: paid.capture, money: sar("40.00") };
+    let refund = RefundId { escrow: the_payment().escrow, number: 0 };
+    let back = RefundAsk { escrow: the_payment().escrow, refund, capture: paid.capture, money: sar("40.00") };
     assert_eq!(stripe.look_up_refund(&back, None, soon()).await.unwrap(), None);
     let made = stripe.refund(&back, "ref-1", soon()).await.unwrap();
     assert_eq!((&made.state, made.money), (&RefundState::Succeeded, back.money));
