@@ -3,7 +3,7 @@
 use crate::decide::{check_not_frozen, guard};
 use crate::escrow::{Escrow, MOST_ENTRIES, MOST_OPERATIONS};
 use crate::id::UserId;
-use crate::lifecycle::{NOT_YET, Role, Transition, rows};
+use crate::lifecycle::{Role, Transition, rows};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
 
@@ -60,7 +60,6 @@ impl Escrow {
     pub fn actions(&self, standing: &Standing, now: Timestamp) -> Vec<Action> {
         let people = |transition: &&Transition| {
             !matches!(transition, Transition::Create | Transition::AddPayment)
-                && !NOT_YET.contains(transition)
                 && rows(**transition).iter().any(|row| is_person(row.actor))
         };
         let all = Transition::ALL.iter().filter(people);

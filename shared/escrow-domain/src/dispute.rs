@@ -5,6 +5,7 @@ use crate::lifecycle::Role;
 use crate::money::Minor;
 use crate::policy::words;
 use crate::time::{Period, Timestamp};
+use sha2::{Digest, Sha256};
 
 /// The most pieces of evidence brought with one command.
 pub const MOST_EVIDENCE: usize = 10;
@@ -42,6 +43,34 @@ pub struct NewEvidence {
     pub number: u16,
     /// What was brought.
     pub evidence: Evidence,
+}
+
+/// The SHA-256 over pieces of evidence that were brought together, in hexadecimal digits: what the journal keeps of them. Every field
+/// goes in behind its length, so that no two lists of pieces share it.
+#[must_use]
+pub fn evidence_hash(pieces: &[NewEvidence]) -> String {
+    let mut hasher = Sha256::new();
+    let mut put = |part: &[u8]| {
+        hasher.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hasher.update(part);
+    };
+    for piece in pieces {
+        let NewEvidence { escrow, dispute, number, evidence } = piece;
+        let Evidence { kind, uri, sha256, note, by, at } = evidence;
+        put(escrow.body().as_bytes());
+        put(&dispute.to_be_bytes());
+        put(&number.to_be_bytes());
+        put(kind.as_bytes());
+        put(uri.as_bytes());
+        // Nothing at all is not the same as nothing said.
+        for words in [sha256, note] {
+            put(&[u8::from(words.is_some())]);
+            put(words.as_deref().unwrap_or_default().as_bytes());
+        }
+        put(by.as_str().as_bytes());
+        put(&at.as_millis().to_be_bytes());
+    }
+    hasher.finalize().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 /// An offer of one side to the other: so much to the buyer, the rest to the seller.

@@ -256,10 +256,12 @@ pub const fn rows(transition: Transition) -> &'static [Row] {
                                                  row(Operator, LIVE,                   Stays)] },
         Transition::Unfreeze        => const { &[row(Gateway,  ANY,                    Stays),
                                                  row(Operator, ANY,                    Stays)] },
-        Transition::AskExtend       => const { &[row(Buyer,    &[Held, Delivered],     Stays),
-                                                 row(Seller,   &[Held, Delivered],     Stays)] },
-        Transition::Extend          => const { &[row(Buyer,    &[Held, Delivered],     Stays),
-                                                 row(Seller,   &[Held, Delivered],     Stays)] },
+        // Whom a later deadline hurts moves it alone: before delivery the buyer waits longer for the work, after it the seller
+        // for the money. The other side asks.
+        Transition::AskExtend       => const { &[row(Buyer,    &[Delivered],           Stays),
+                                                 row(Seller,   &[Held],                Stays)] },
+        Transition::Extend          => const { &[row(Buyer,    &[Held],                Stays),
+                                                 row(Seller,   &[Delivered],           Stays)] },
         Transition::OperatorRelease => const { &[row(Operator, &[Held, Delivered, Disputed], Becomes(Stage::Released))] },
         Transition::OperatorRefund  => const { &[row(Operator, &[Held, Delivered, Disputed], Becomes(Refunding))] },
         Transition::Remind          => const { &[row(Clock,    &[Held, Delivered, Disputed], Stays)] },
@@ -296,17 +298,6 @@ pub fn permission(transition: Transition, actor: Role, stages: &[Stage]) -> Perm
     }
     found
 }
-
-/// Rows that stand in the table but that no command reaches yet.
-pub const NOT_YET: &[Transition] = &[
-    Transition::AskCancel,
-    Transition::AgreeCancel,
-    Transition::AddEvidence,
-    Transition::Propose,
-    Transition::Accept,
-    Transition::AskExtend,
-    Transition::Extend,
-];
 
 #[cfg(test)]
 mod tests {

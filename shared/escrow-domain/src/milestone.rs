@@ -222,6 +222,12 @@ impl Milestone {
             .collect()
     }
 
+    /// The moment at which time ends what is held: it is released once delivered, and goes back before. `None` while nothing is held.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Timestamp> {
+        if self.money.held.is_zero() { None } else { self.auto_release_at.or(self.deliver_by) }
+    }
+
     /// What the buyer pays for it: the amount and the buyer's fee.
     ///
     /// # Errors

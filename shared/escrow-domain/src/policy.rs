@@ -74,6 +74,10 @@ pub const MOST_DISPUTES: u8 = 2;
 pub const REVISION_TIME: Period = Period::days(7);
 /// All extensions of one milestone together.
 pub const LONGEST_EXTENSION: Period = Period::days(30);
+/// Both sides are reminded this long before a deadline.
+pub const REMINDED_BEFORE: Period = Period::days(1);
+/// Of a deadline that was nearer than this when it was set nobody is reminded.
+pub const REMINDED_FROM: Period = Period::days(2);
 /// A withdrawn dispute gives its clock back, at least this much of it.
 pub const LEAST_AFTER_DISPUTE: Period = Period::days(1);
 /// A milestone that was never funded is given up after this long.

@@ -106,9 +106,6 @@ pub enum Refusal {
         /// What can be done instead.
         instead: Transition,
     },
-    /// The side that it hurts must agree.
-    #[error("a deadline is moved by the side that it hurts; the other side asks")]
-    ConsentNeeded,
     /// Neither side has said until when.
     #[error("say until when: the other side has asked for no moment")]
     UntilRequired,
@@ -158,7 +155,6 @@ impl Refusal {
             Self::OwnProposal => "own_proposal",
             Self::NothingAsked => "nothing_asked",
             Self::NoNeedToAsk { .. } => "no_need_to_ask",
-            Self::ConsentNeeded => "consent_needed",
             Self::UntilRequired => "until_required",
             Self::UntilOutOfBounds { .. } => "until_out_of_bounds",
             Self::ExtensionsUsedUp => "extensions_used_up",
@@ -193,7 +189,6 @@ impl Refusal {
             | Self::OwnProposal
             | Self::NothingAsked
             | Self::NoNeedToAsk { .. }
-            | Self::ConsentNeeded
             | Self::UntilRequired
             | Self::UntilOutOfBounds { .. }
             | Self::ExtensionsUsedUp

@@ -22,6 +22,8 @@ pub(crate) fn keep(escrow: &mut Escrow, now: Timestamp) {
                 }
                 later(&mut milestone.deliver_by);
                 later(&mut milestone.auto_release_at);
+                // The same deadline, only later: whoever was reminded of it is not reminded again.
+                later(&mut milestone.reminded_for);
                 // Only what the stop took from this window: it may have begun before the payment or the delivery.
                 let window = milestone.delivered_at.or(milestone.funded_at).unwrap_or(since);
                 milestone.paused = milestone.paused.plus(now.since(since.max(window)));
@@ -29,6 +31,7 @@ pub(crate) fn keep(escrow: &mut Escrow, now: Timestamp) {
             for dispute in escrow.disputes.iter_mut().filter(|dispute| dispute.is_open()) {
                 dispute.evidence_until = dispute.evidence_until.after(length);
                 dispute.rule_by = dispute.rule_by.after(length);
+                later(&mut dispute.reminded_for);
             }
             escrow.stopped_since = None;
             escrow.alarm_at = None;

@@ -1,6 +1,7 @@
 //! `docs/LIFECYCLE.md` is made from the tables that the code obeys. `UPDATE_DOCS=1` writes it; otherwise a stale file fails.
 
-use escrow_domain::lifecycle::{NOT_YET, Role, Row, Stage, To, Transition, rows};
+use escrow_domain::dispute::{MOST_EVIDENCE_A_SIDE, MOST_PROPOSALS};
+use escrow_domain::lifecycle::{Role, Row, Stage, To, Transition, rows};
 use escrow_domain::policy::{self, Kind, Policy};
 use escrow_domain::work::{LEASE, QUIET};
 use std::fmt::Write as _;
@@ -16,7 +17,9 @@ const fn meaning(transition: Transition) -> &'static str {
         }
         Transition::AddPayment => "Another attempt to pay, or the payment of the next milestone.",
         Transition::Fund => "The money arrived in exactly the amount asked for; a product counts as delivered.",
-        Transition::Expire => "Nobody paid in time; pages that are still open are closed at the gateway.",
+        Transition::Expire => {
+            "Nobody paid any part of it before the last page ended; pages that are still open are closed at the gateway."
+        }
         Transition::Cancel => "Given up before it was paid; pages that are still open are closed at the gateway.",
         Transition::ClosePayment => "The gateway says that a page can no longer be paid.",
         Transition::AbsorbPayment => "Money that fits nothing (late, a second time) is taken in and sent back.",
@@ -27,13 +30,13 @@ const fn meaning(transition: Transition) -> &'static str {
         Transition::Refund => "All or part of what is held goes back to the buyer.",
         Transition::Withdraw => "The buyer thinks again within the cancellation window.",
         Transition::AskCancel => "One side asks the other to give up what is held.",
-        Transition::AgreeCancel => "One side asks to give up, the other agrees.",
+        Transition::AgreeCancel => "The other side agrees to give up what is held.",
         Transition::MissDelivery => "Nothing was delivered in time; the money goes back.",
         Transition::Dispute => "All or part of what is held is locked until somebody decides.",
-        Transition::AddEvidence => "A side brings evidence; it is kept for ever.",
+        Transition::AddEvidence => "A side brings evidence to a dispute; it is kept for ever.",
         Transition::WithdrawDispute => "The buyer takes the dispute back; its clock goes on with what was left of it.",
-        Transition::Propose => "One side proposes a split.",
-        Transition::Accept => "The other side accepts that proposal.",
+        Transition::Propose => "A side offers a split of what is locked; the latest offer counts.",
+        Transition::Accept => "The other side accepts the offer that counts, by its name.",
         Transition::Rule => "An arbiter divides what is locked, once the time for evidence is over.",
         Transition::DefaultDispute => "Nobody ruled in time: the pinned default decides.",
         Transition::ConfirmRefund => "The gateway says that the buyer has the money.",
@@ -43,14 +46,18 @@ const fn meaning(transition: Transition) -> &'static str {
         }
         Transition::LookUp => "Whether a refund was made could not be found out; an operator decides.",
         Transition::Resolve => "An operator decides a review: done, or try again.",
-        Transition::Abandon => "A milestone that nobody ever tried to pay is given up.",
+        Transition::Abandon => {
+            "A milestone that waits while others were paid is given up: so long after the creation, or after the last attempt to pay it."
+        }
         Transition::Freeze => "Nothing leaves and no clock runs: a card's holder disputes, or an operator says so.",
         Transition::Unfreeze => "It goes on; the length of the stop is added to every deadline.",
-        Transition::AskExtend => "The side that profits asks the other for more time.",
-        Transition::Extend => "A deadline is moved, with the consent of the side that it hurts.",
+        Transition::AskExtend => "The side that a later deadline helps asks the other for it.",
+        Transition::Extend => {
+            "The side that a later deadline hurts moves it, or agrees with the moment that the other has asked for."
+        }
         Transition::OperatorRelease => "An operator gives what is disputed, else what is held, to the seller.",
         Transition::OperatorRefund => "An operator gives what is disputed, else what is held, back to the buyer.",
-        Transition::Remind => "A deadline is near: both sides are reminded.",
+        Transition::Remind => "Release, refund or default is near: both sides are reminded, once for each deadline.",
         Transition::Chargeback => "The gateway took, or gave back, money that a card's holder disputes.",
         Transition::LoseChargeback => {
             "The card's holder keeps the money: what is still held bears it first, then the seller, then the buyer."
@@ -106,7 +113,7 @@ fn arrows() -> Vec<(String, String, Vec<&'static str>)> {
         Some((_, _, whats)) => whats.push(what),
         None => arrows.push((from.to_owned(), to.to_owned(), vec![what])),
     };
-    for transition in Transition::ALL.iter().filter(|transition| !NOT_YET.contains(transition)) {
+    for transition in Transition::ALL {
         for row in rows(*transition) {
             let what = transition.as_str();
             if let (To::Becomes(to), true) = (row.to, row.from.is_empty()) {
@@ -160,12 +167,8 @@ fn render() -> String {
     writeln!(text, "| Transition | Actor | From | To | What it is |\n|---|---|---|---|---|").unwrap();
     for transition in Transition::ALL {
         for (number, row) in rows(*transition).iter().enumerate() {
-            let (name, what) = if number == 0 {
-                let later = if NOT_YET.contains(transition) { " *Not there yet.*" } else { "" };
-                (format!("`{transition}`"), format!("{}{later}", meaning(*transition)))
-            } else {
-                (String::new(), String::new())
-            };
+            let (name, what) =
+                if number == 0 { (format!("`{transition}`"), meaning(*transition)) } else { (String::new(), "") };
             writeln!(text, "| {name} | {} | {} | {} | {what} |", row.actor, from(row), to(row)).unwrap();
         }
     }
@@ -202,13 +205,17 @@ fn policies(text: &mut String) {
         ("A checkout lives at least", policy::SHORTEST_CHECKOUT.to_string()),
         ("A checkout lives at most", policy::LONGEST_CHECKOUT.to_string()),
         ("A payment that the gateway is processing postpones expiry at most", policy::LONGEST_PROCESSING.to_string()),
-        ("A milestone that nobody tried to pay is given up after", policy::ABANDONED_AFTER.to_string()),
+        ("A milestone that waits while others were paid is given up after", policy::ABANDONED_AFTER.to_string()),
         ("Rounds of changes", policy::MOST_ROUNDS.to_string()),
         ("Longest time for a revision", policy::REVISION_TIME.to_string()),
         ("Disputes of one milestone", policy::MOST_DISPUTES.to_string()),
         ("Evidence is brought for, before a ruling", policy::EVIDENCE_WINDOW.to_string()),
+        ("Pieces of evidence of each side, for a dispute", MOST_EVIDENCE_A_SIDE.to_string()),
+        ("Offers in a dispute", MOST_PROPOSALS.to_string()),
         ("A withdrawn dispute gives back at least", policy::LEAST_AFTER_DISPUTE.to_string()),
         ("All extensions of one milestone together", policy::LONGEST_EXTENSION.to_string()),
+        ("Both sides are reminded this long before a deadline", policy::REMINDED_BEFORE.to_string()),
+        ("but not of one that was nearer than this when it was set", policy::REMINDED_FROM.to_string()),
         ("A refund without an answer is put before an operator after", policy::REFUND_REVIEW_AFTER.to_string()),
         ("A worker's claim on a gateway call lasts", LEASE.to_string()),
         ("A gateway's \"no such refund\" is believed this long after the last claim", QUIET.to_string()),
@@ -230,7 +237,9 @@ fn exits(text: &mut String) {
     writeln!(
         text,
         "\nA freeze or a review stops every deadline, lets nothing leave, and sounds an alarm daily; its end adds its length to every deadline.\n\
-         Apart from that a deadline only moves with `request_changes`, `withdraw_dispute` and `extend`."
+         Apart from that a deadline only moves with `request_changes`, `withdraw_dispute` and `extend`.\n\n\
+         What one side has asked the other for lapses when the stage changes, and an ask for more time also when the deadline has moved; \
+         an offer lapses when another is made, or another sum is locked than it divides."
     )
     .unwrap();
 }

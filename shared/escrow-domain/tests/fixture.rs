@@ -3,12 +3,13 @@
 use escrow_domain::command::{Attempt, ChargebackTold, Command, Fact, NewPayment, RefundOutcome, Resolution};
 use escrow_domain::currency::{Currencies, Currency};
 use escrow_domain::decide::{self, Change, Moment, NewEscrow, Outcome, Page};
+use escrow_domain::dispute::Evidence;
 use escrow_domain::effect::Task;
 use escrow_domain::escrow::{Escrow, Subject, Terms};
 use escrow_domain::fees::{Fee, FeePayer};
 use escrow_domain::id::{EscrowId, GatewayName, Operation, UserId};
-use escrow_domain::journal::{Account, Actor};
-use escrow_domain::lifecycle::{Role, Stage};
+use escrow_domain::journal::{Account, Actor, Part};
+use escrow_domain::lifecycle::{Role, Stage, Transition};
 use escrow_domain::money::Minor;
 use escrow_domain::payment::{CheckoutRequest, Mode, RefundStatus, Source};
 use escrow_domain::policy::{Kind, Policy};
@@ -82,13 +83,17 @@ pub(crate) const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
 impl Deal {
     pub(crate) fn created(offer: &Offer) -> Self {
+        Self::created_in(sar(), offer)
+    }
+
+    pub(crate) fn created_in(currency: Currency, offer: &Offer) -> Self {
         let id = EscrowId::derive("POST /v1/checkouts", "issuer", "usr_buyer", "key");
         let terms = Terms {
             kind: offer.kind,
             subject: Subject { kind: "job".to_owned(), id: "job_42".to_owned() },
             buyer: user("usr_buyer"),
             seller: user("usr_seller"),
-            currency: sar(),
+            currency,
             policy: offer.policy,
             fee_payer: FeePayer::Split,
             metadata: BTreeMap::new(),
@@ -186,20 +191,42 @@ impl Deal {
         self.commit_if_changed(outcome)
     }
 
+    /// Does what time does now. Whether that was more than to remind somebody.
     pub(crate) fn tick(&mut self) -> bool {
+        let before = self.escrow.journal.len();
         let attempt = Attempt { command: Command::Tick, actor: Actor::clock(), operation: name_of_nothing() };
         let outcome = decide::decide(&self.escrow, &attempt, self.moment()).unwrap();
         let changed = self.commit_if_changed(outcome);
         if let Some(due) = self.escrow.due_at() {
             assert!(due > self.now || !self.escrow.work(self.now).is_empty(), "what is due is done, or is work");
         }
-        changed
+        let new = self.escrow.journal.len() - before;
+        let last = self.escrow.journal.entries.iter().rev().take(new);
+        changed && (new == 0 || last.into_iter().any(|entry| entry.transition != Transition::Remind))
     }
 
-    /// To the next thing that happens by itself.
+    /// To the next thing that happens by itself, reminders aside: they are given on the way.
     pub(crate) fn sleep_until_due(&mut self) -> &mut Self {
-        self.now = self.now.max(self.escrow.due_at().expect("something is due"));
-        self
+        loop {
+            self.now = self.now.max(self.escrow.due_at().expect("something is due"));
+            let first = self.escrow.deadlines().first().copied();
+            if first.is_none_or(|first| first.transition != Transition::Remind || first.at > self.now) {
+                return self;
+            }
+            assert!(!self.tick(), "a reminder comes before its deadline, and alone");
+        }
+    }
+
+    /// The next deadline, reminders aside.
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        let mut deadlines = self.escrow.deadlines().into_iter();
+        deadlines.find(|deadline| deadline.transition != Transition::Remind).map(|deadline| deadline.at)
+    }
+
+    /// Every reminder that was given, by the part that it is about.
+    pub(crate) fn reminders(&self) -> Vec<(Timestamp, Option<Part>)> {
+        let reminders = self.escrow.journal.entries.iter().filter(|entry| entry.transition == Transition::Remind);
+        reminders.map(|entry| (entry.at, entry.part)).collect()
     }
 
     pub(crate) fn stage(&self) -> Stage {
@@ -236,7 +263,7 @@ impl Deal {
             payment,
             gateway: GatewayName::Stripe,
             capture: capture.to_owned(),
-            money: self.escrow.payments[usize::from(payment)].amount.of(sar()),
+            money: self.escrow.payments[usize::from(payment)].amount.of(self.escrow.terms.currency),
             reference: None,
         }
     }
@@ -377,6 +404,34 @@ pub(crate) fn withdraw_dispute() -> Command {
 
 pub(crate) fn rule(to_buyer: i64) -> Command {
     Command::Rule { milestone: None, to_buyer: minor(to_buyer), reason: "half done".to_owned() }
+}
+
+pub(crate) fn propose(to_buyer: i64) -> Command {
+    Command::Propose { milestone: None, to_buyer: minor(to_buyer) }
+}
+
+pub(crate) const fn accept(proposal: u16) -> Command {
+    Command::Accept { proposal }
+}
+
+pub(crate) fn add_evidence(pieces: usize) -> Command {
+    Command::AddEvidence { milestone: None, evidence: vec![piece(); pieces] }
+}
+
+/// A piece of evidence as the edge reads it: who brings it, and when, is not its to say.
+pub(crate) fn piece() -> Evidence {
+    Evidence {
+        kind: "screenshot".to_owned(),
+        uri: "https://example.com/1".to_owned(),
+        sha256: None,
+        note: None,
+        by: Role::Buyer,
+        at: START,
+    }
+}
+
+pub(crate) const fn extend(until: Option<Timestamp>) -> Command {
+    Command::Extend { milestone: None, until, reason: None }
 }
 
 pub(crate) fn freeze() -> Command {

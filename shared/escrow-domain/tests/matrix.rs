@@ -1,13 +1,14 @@
 //! Every stage, every transition, every actor: what really happens, as one table, and that it is what the lifecycle's table says.
 
 use crate::fixture::{
-    Deal, Offer, actor, cancel, chargeback_closed, chargeback_opened, deliver, dispute, freeze, name_of, new_payment,
-    refund, release, request_changes, resolve, rule, total_refunded, unfreeze, withdraw_dispute,
+    Deal, Offer, accept, actor, add_evidence, cancel, chargeback_closed, chargeback_opened, deliver, dispute, extend,
+    freeze, name_of, new_payment, propose, refund, release, request_changes, resolve, rule, total_refunded, unfreeze,
+    withdraw_dispute,
 };
 use escrow_domain::command::{Attempt, Command, Fact, RefundOutcome, Resolution};
 use escrow_domain::decide::{self, Outcome};
 use escrow_domain::id::{GatewayName, Operation};
-use escrow_domain::lifecycle::{NOT_YET, Permission, Role, Stage, To, Transition, permission};
+use escrow_domain::lifecycle::{Permission, Role, Stage, To, Transition, permission};
 use escrow_domain::payment::RefundStatus;
 use escrow_domain::policy::Kind;
 use escrow_domain::refusal::{Refusal, Undecided};
@@ -94,14 +95,21 @@ fn deal_in(stage: Stage) -> Deal {
 fn command(transition: Transition, deal: &Deal) -> Option<Command> {
     Some(match transition {
         Transition::AddPayment => Command::AddPayment(new_payment(&[0], deal.now.after(Period::hours(1)))),
-        Transition::Cancel | Transition::Withdraw => cancel(),
+        Transition::Cancel | Transition::Withdraw | Transition::AskCancel | Transition::AgreeCancel => cancel(),
         Transition::Deliver => deliver(),
         Transition::RequestChanges => request_changes(),
         Transition::Release | Transition::OperatorRelease => release(None),
         Transition::Refund | Transition::OperatorRefund => refund(None),
         Transition::Dispute => dispute(None),
+        Transition::AddEvidence => add_evidence(1),
         Transition::WithdrawDispute => withdraw_dispute(),
+        Transition::Propose => propose(5_000),
+        Transition::Accept => accept(0),
         Transition::Rule => rule(5_000),
+        Transition::AskExtend | Transition::Extend => {
+            let deadline = deal.escrow.milestones[0].deadline().unwrap_or(deal.now);
+            extend(Some(deadline.after(Period::days(1))))
+        }
         Transition::Freeze => freeze(),
         Transition::Unfreeze => unfreeze(),
         Transition::Resolve => resolve(Resolution::Done),
@@ -111,24 +119,17 @@ fn command(transition: Transition, deal: &Deal) -> Option<Command> {
         | Transition::ClosePayment
         | Transition::AbsorbPayment
         | Transition::AutoRelease
-        | Transition::AgreeCancel
         | Transition::MissDelivery
-        | Transition::Propose
-        | Transition::Accept
         | Transition::DefaultDispute
         | Transition::ConfirmRefund
         | Transition::FailRefund
         | Transition::AbsorbRefund
         | Transition::LookUp
         | Transition::Abandon
-        | Transition::AskCancel
-        | Transition::AddEvidence
-        | Transition::AskExtend
         | Transition::Remind
         | Transition::Chargeback
         | Transition::LoseChargeback
-        | Transition::CreditWallet
-        | Transition::Extend => return None,
+        | Transition::CreditWallet => return None,
     })
 }
 
@@ -153,7 +154,18 @@ fn fact(transition: Transition, deal: &Deal) -> Option<Fact> {
 /// What must have happened before a transition makes sense at all.
 fn prepare(transition: Transition, role: Role, deal: &mut Deal) {
     let stage = deal.stage();
+    let other = if role == Role::Buyer { Role::Seller } else { Role::Buyer };
     match transition {
+        // The window in which a buyer needs nobody is over.
+        Transition::AskCancel | Transition::AgreeCancel if stage == Stage::Held => {
+            deal.wait(Period::days(2));
+            if transition == Transition::AgreeCancel {
+                deal.act(other, cancel());
+            }
+        }
+        Transition::Accept if stage == Stage::Disputed => {
+            deal.act(other, propose(5_000));
+        }
         Transition::Rule => {
             deal.wait(Period::days(3));
         }
@@ -174,6 +186,14 @@ fn prepare(transition: Transition, role: Role, deal: &mut Deal) {
     }
 }
 
+/// The first milestone waits, the second is paid and over: the deal is on, and what waits is no checkout any more.
+fn waiting_beside_a_paid_one() -> Deal {
+    let mut deal = Deal::created(&Offer::project(&[10_000, 20_000], &[1]));
+    deal.page_opened().paid();
+    deal.act(Role::Buyer, Command::Release { milestone: Some(1), amount: None, reason: None });
+    deal
+}
+
 /// The clock's attempt: to the next deadline of that kind, and a tick.
 fn clock(transition: Transition, mut deal: Deal) -> Cell {
     if transition == Transition::LookUp {
@@ -183,15 +203,24 @@ fn clock(transition: Transition, mut deal: Deal) -> Cell {
         return if deal.commit_if_changed(doubted) { Cell::Did(deal.stage()) } else { Cell::Nothing };
     }
     let before = deal.escrow.journal.len();
-    deal.wait(Period::days(400)).tick();
+    if transition == Transition::Remind {
+        // A clock that comes after the deadline reminds nobody of it.
+        let deadlines = deal.escrow.deadlines();
+        let Some(reminder) = deadlines.iter().find(|deadline| deadline.transition == transition) else {
+            return Cell::Nothing;
+        };
+        deal.now = deal.now.max(reminder.at);
+    } else {
+        deal.wait(Period::days(400));
+    }
+    deal.tick();
     let new = &deal.escrow.journal.entries[before..];
     if new.iter().any(|entry| entry.transition == transition) { Cell::Did(deal.stage()) } else { Cell::Nothing }
 }
 
 fn attempt(transition: Transition, role: Role, stage: Stage) -> Cell {
     let mut deal = if transition == Transition::Abandon && stage == Stage::Pending {
-        // The first milestone was never tried to be paid.
-        Deal::created(&Offer::project(&[10_000, 20_000], &[1]))
+        waiting_beside_a_paid_one()
     } else {
         deal_in(stage)
     };
@@ -235,12 +264,13 @@ fn told(transition: Transition, deal: &mut Deal, role: Role, command: Command) -
 fn code(refusal: &Refusal, transition: Transition) -> &'static str {
     if let Refusal::WrongRole { transition: named, .. } | Refusal::WrongStage { transition: named, .. } = refusal {
         // The same words for a party and for an operator, or before and after payment.
-        let twins = [
-            (Transition::Release, Transition::OperatorRelease),
-            (Transition::Refund, Transition::OperatorRefund),
-            (Transition::Cancel, Transition::Withdraw),
+        let twins: [&[Transition]; 4] = [
+            &[Transition::Release, Transition::OperatorRelease],
+            &[Transition::Refund, Transition::OperatorRefund],
+            &[Transition::Cancel, Transition::Withdraw, Transition::AskCancel, Transition::AgreeCancel],
+            &[Transition::AskExtend, Transition::Extend],
         ];
-        let twin = twins.iter().any(|(one, two)| [*one, *two].contains(named) && [*one, *two].contains(&transition));
+        let twin = twins.iter().any(|same| same.contains(named) && same.contains(&transition));
         assert!(*named == transition || twin, "{transition} was refused as {named}");
     }
     refusal.code()
@@ -290,7 +320,7 @@ fn every_stage_and_transition_and_actor_does_what_the_table_says() {
     writeln!(text, "    {}", line.trim_end()).unwrap();
     let mut excused = BTreeSet::new();
     for transition in Transition::ALL {
-        if *transition == Transition::Create || NOT_YET.contains(transition) {
+        if *transition == Transition::Create {
             continue;
         }
         // Actors who meet the same are one line.

@@ -10,7 +10,7 @@ use escrow_domain::decide::{self, Outcome};
 use escrow_domain::effect::{Progress, Task};
 use escrow_domain::fees::{self, Fee};
 use escrow_domain::id::{GatewayName, Operation};
-use escrow_domain::lifecycle::{NOT_YET, Role, Transition};
+use escrow_domain::lifecycle::{Role, Transition};
 use escrow_domain::money::{Minor, Money};
 use escrow_domain::payment::RefundStatus;
 use escrow_domain::policy::{DisputeDefault, Kind, Policy};
@@ -64,7 +64,7 @@ fn offer() -> impl Strategy<Value = Offer> {
                 })
                 .collect();
             let pays = (0..u8::try_from(pays.min(milestones.len())).unwrap()).collect();
-            Offer { kind, policy, milestones, pays }
+            Offer { policy, milestones, pays, ..Offer::of(kind) }
         },
     )
 }
@@ -451,7 +451,7 @@ fn whatever_happens_the_money_adds_up_and_everything_can_end() {
     }
     // A run in which something never happened proves nothing about it.
     let happened = happened.into_inner();
-    for transition in Transition::ALL.iter().filter(|transition| !NOT_YET.contains(transition)) {
+    for transition in Transition::ALL {
         let times = happened.get(transition).copied().unwrap_or(0);
         assert!(times >= cases() / 200, "{transition} happened only {times} times: {happened:#?}");
     }

@@ -1,33 +1,44 @@
-//! Giving up before payment, and giving money back after it.
+//! Giving up: before payment at once, after it as the rules of consent say.
 
+use super::consent;
 use super::draft::{Draft, next_number};
 use super::guard::{guard, guard_any, pick};
-use super::moves::{operators_bucket, part_of};
 use crate::effect::Task;
 use crate::journal::Part;
 use crate::lifecycle::{Role, Stage, Transition};
-use crate::milestone::{Bucket, Ended};
-use crate::money::Minor;
+use crate::milestone::Ended;
 use crate::payment::PaymentStatus;
 use crate::refusal::{Refusal, Undecided};
 
-/// Unpaid: cancelled. Paid and within the window: the buyer's money back.
+/// Gives up what is not wanted any more: a milestone that waits for its payment at once, of a paid one what is held, by the rules of
+/// [`consent`]. Without a name it is all that waits where nothing is held, else the only milestone.
 pub(super) fn cancel(draft: &mut Draft, milestone: Option<u8>, reason: Option<String>) -> Result<(), Undecided> {
     let (role, now) = (draft.actor().role, draft.at());
-    let paid = draft.escrow.milestones.iter().any(|milestone| !milestone.money.held.is_zero());
-    if role != Role::Buyer || !paid {
-        guard_any(&draft.escrow, Transition::Cancel, role, now)?;
-        if role == Role::Operator && reason.is_none() {
-            return Err(Refusal::ReasonRequired.into());
+    let is_held = draft.escrow.milestones.iter().any(|milestone| !milestone.money.held.is_zero());
+    let index = match milestone {
+        None if !is_held => None,
+        named => Some(pick(&draft.escrow, named)?),
+    };
+    let is_partys = matches!(role, Role::Buyer | Role::Seller);
+    if let Some(index) = index.filter(|_| is_partys)
+        && !draft.milestone(index)?.money.held.is_zero()
+    {
+        return consent::cancel_held(draft, index, reason);
+    }
+    match index {
+        Some(index) => guard(&draft.escrow, Transition::Cancel, role, index, now)?,
+        None => guard_any(&draft.escrow, Transition::Cancel, role, now).map(|_| ())?,
+    }
+    if role == Role::Operator && reason.is_none() {
+        return Err(Refusal::ReasonRequired.into());
+    }
+    draft.record(Transition::Cancel, index.map(Part::Milestone), None, reason)?;
+    match index {
+        Some(index) => {
+            draft.milestone(index)?.ended = Some(Ended::Cancelled);
+            close_payments(draft)
         }
-        draft.record(Transition::Cancel, None, None, reason)?;
-        end_unpaid(draft, Ended::Cancelled)
-    } else {
-        let index = pick(&draft.escrow, milestone)?;
-        guard(&draft.escrow, Transition::Withdraw, role, index, now)?;
-        draft.record(Transition::Withdraw, Some(Part::Milestone(index)), None, reason)?;
-        let held = draft.milestone(index)?.money.held;
-        draft.refund_buyer(index, Bucket::Held, held)
+        None => end_unpaid(draft, Ended::Cancelled),
     }
 }
 
@@ -70,27 +81,4 @@ pub(super) fn close_payment(draft: &mut Draft, number: u16) -> Result<(), Undeci
         payment.status = PaymentStatus::Closed;
     }
     Ok(())
-}
-
-pub(super) fn refund(
-    draft: &mut Draft,
-    milestone: Option<u8>,
-    amount: Option<Minor>,
-    reason: Option<String>,
-) -> Result<(), Undecided> {
-    let index = pick(&draft.escrow, milestone)?;
-    let (role, now) = (draft.actor().role, draft.at());
-    if role != Role::Operator {
-        guard(&draft.escrow, Transition::Refund, role, index, now)?;
-        draft.record(Transition::Refund, Some(Part::Milestone(index)), None, reason)?;
-        let part = part_of(draft, index, Bucket::Held, amount)?;
-        return draft.refund_buyer(index, Bucket::Held, part);
-    }
-    guard(&draft.escrow, Transition::OperatorRefund, role, index, now)?;
-    let reason = reason.ok_or(Refusal::ReasonRequired)?;
-    draft.record(Transition::OperatorRefund, Some(Part::Milestone(index)), None, Some(reason))?;
-    let from = operators_bucket(draft, index)?;
-    let part = part_of(draft, index, from, amount)?;
-    super::disputes::overrule(draft, index, from, Minor::ZERO, part)?;
-    draft.refund_buyer(index, from, part)
 }

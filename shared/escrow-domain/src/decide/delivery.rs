@@ -1,14 +1,11 @@
-//! Delivery, changes, release.
+//! Delivery, and the changes that a buyer asks for.
 
 use super::draft::Draft;
 use super::guard::{guard, pick};
-use super::moves::{operators_bucket, part_of};
 use crate::journal::Part;
-use crate::lifecycle::{Role, Transition};
-use crate::milestone::Bucket;
-use crate::money::Minor;
+use crate::lifecycle::Transition;
 use crate::policy::REVISION_TIME;
-use crate::refusal::{Refusal, Undecided};
+use crate::refusal::Undecided;
 
 pub(super) fn deliver(draft: &mut Draft, milestone: Option<u8>, note: Option<String>) -> Result<(), Undecided> {
     let index = pick(&draft.escrow, milestone)?;
@@ -41,27 +38,4 @@ pub(super) fn request_changes(draft: &mut Draft, milestone: Option<u8>, note: Op
     milestone.deliver_by = Some(revise_by);
     milestone.rounds = milestone.rounds.saturating_add(1);
     Ok(())
-}
-
-pub(super) fn release(
-    draft: &mut Draft,
-    milestone: Option<u8>,
-    amount: Option<Minor>,
-    reason: Option<String>,
-) -> Result<(), Undecided> {
-    let index = pick(&draft.escrow, milestone)?;
-    let (role, now) = (draft.actor().role, draft.at());
-    if role != Role::Operator {
-        guard(&draft.escrow, Transition::Release, role, index, now)?;
-        draft.record(Transition::Release, Some(Part::Milestone(index)), None, reason)?;
-        let part = part_of(draft, index, Bucket::Held, amount)?;
-        return draft.pay_seller(index, Bucket::Held, part);
-    }
-    guard(&draft.escrow, Transition::OperatorRelease, role, index, now)?;
-    let reason = reason.ok_or(Refusal::ReasonRequired)?;
-    draft.record(Transition::OperatorRelease, Some(Part::Milestone(index)), None, Some(reason))?;
-    let from = operators_bucket(draft, index)?;
-    let part = part_of(draft, index, from, amount)?;
-    super::disputes::overrule(draft, index, from, part, Minor::ZERO)?;
-    draft.pay_seller(index, from, part)
 }

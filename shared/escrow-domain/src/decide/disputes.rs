@@ -1,11 +1,11 @@
-//! Disputes: locking a part, taking it back, ruling, and what happens when nobody rules.
+//! Disputes: locking a part, bringing evidence, taking it back, ruling, and what happens when nobody rules.
 
 use super::draft::{Draft, next_number};
 use super::guard::{guard, pick};
 use super::moves::part_of;
-use crate::dispute::{Dispute, DisputeStatus, Evidence, MOST_EVIDENCE, NewEvidence};
+use crate::dispute::{self, Dispute, DisputeStatus, Evidence, MOST_EVIDENCE, MOST_EVIDENCE_A_SIDE, NewEvidence};
 use crate::journal::Part;
-use crate::lifecycle::{Stage, Transition};
+use crate::lifecycle::{Role, Stage, Transition};
 use crate::milestone::Bucket;
 use crate::money::Minor;
 use crate::policy::{DisputeDefault, EVIDENCE_WINDOW, LEAST_AFTER_DISPUTE};
@@ -21,15 +21,10 @@ pub(super) fn open(
     let index = pick(&draft.escrow, milestone)?;
     let (role, now) = (draft.actor().role, draft.at());
     guard(&draft.escrow, Transition::Dispute, role, index, now)?;
-    if evidence.len() > MOST_EVIDENCE {
-        return Err(Refusal::Full { what: "evidence" }.into());
-    }
     let number = next_number(draft.escrow.disputes.len())?;
-    draft.record(Transition::Dispute, Some(Part::Dispute(number)), None, None)?;
-    let escrow = draft.escrow.id;
-    for (at, piece) in (0_u16..).zip(evidence) {
-        draft.evidence.push(NewEvidence { escrow, dispute: number, number: at, evidence: piece.clone() });
-    }
+    let brought = pieces(draft, number, 0, evidence)?;
+    draft.record(Transition::Dispute, Some(Part::Dispute(number)), hash_of(&brought), None)?;
+    draft.evidence.extend(brought);
     let amount = part_of(draft, index, Bucket::Held, amount)?;
     draft.shift(index, Bucket::Held, Bucket::Disputed, amount)?;
     let there = draft.milestone(index)?.clone();
@@ -56,8 +51,51 @@ pub(super) fn open(
     Ok(())
 }
 
+/// A side brings evidence to a dispute that is open.
+pub(super) fn add_evidence(draft: &mut Draft, milestone: Option<u8>, evidence: &[Evidence]) -> Result<(), Undecided> {
+    let index = disputed(draft, milestone)?;
+    let (role, now) = (draft.actor().role, draft.at());
+    guard(&draft.escrow, Transition::AddEvidence, role, index, now)?;
+    let number = number_of_open(draft, index, Transition::AddEvidence)?;
+    if evidence.is_empty() {
+        return Err(Broken("the edge let evidence of nothing through").into());
+    }
+    let dispute = draft.dispute(number)?;
+    let known = u16::from(dispute.evidence_of_buyer).saturating_add(u16::from(dispute.evidence_of_seller));
+    let mine = if role == Role::Seller { &mut dispute.evidence_of_seller } else { &mut dispute.evidence_of_buyer };
+    let full = Refusal::Full { what: "evidence" };
+    *mine = u8::try_from(evidence.len()).ok().and_then(|more| mine.checked_add(more)).ok_or(full.clone())?;
+    if *mine > MOST_EVIDENCE_A_SIDE {
+        return Err(full.into());
+    }
+    let brought = pieces(draft, number, known, evidence)?;
+    draft.record(Transition::AddEvidence, Some(Part::Dispute(number)), hash_of(&brought), None)?;
+    draft.evidence.extend(brought);
+    Ok(())
+}
+
+/// What becomes of evidence: items of their own, counted on from `first`. Who brought it, and when, is not the edge's to say.
+fn pieces(draft: &Draft, dispute: u16, first: u16, evidence: &[Evidence]) -> Result<Vec<NewEvidence>, Refusal> {
+    if evidence.len() > MOST_EVIDENCE {
+        return Err(Refusal::Full { what: "evidence" });
+    }
+    let (escrow, by, at) = (draft.escrow.id, draft.actor().role, draft.at());
+    let piece = |(number, evidence): (u16, &Evidence)| NewEvidence {
+        escrow,
+        dispute,
+        number,
+        evidence: Evidence { by, at, ..evidence.clone() },
+    };
+    Ok((first..).zip(evidence).map(piece).collect())
+}
+
+/// What the entry keeps of its evidence, so that nobody can exchange it later.
+fn hash_of(brought: &[NewEvidence]) -> Option<String> {
+    (!brought.is_empty()).then(|| dispute::evidence_hash(brought))
+}
+
 /// The milestone that a command about a dispute means: the named one, or the only one with an open dispute.
-fn disputed(draft: &Draft, milestone: Option<u8>) -> Result<u8, Refusal> {
+pub(super) fn disputed(draft: &Draft, milestone: Option<u8>) -> Result<u8, Refusal> {
     if milestone.is_some() {
         return pick(&draft.escrow, milestone);
     }
@@ -69,7 +107,7 @@ fn disputed(draft: &Draft, milestone: Option<u8>) -> Result<u8, Refusal> {
     }
 }
 
-/// Ends the open dispute of a milestone; its number.
+/// Ends the open dispute of a milestone; its number. No offer counts any more, but the one that settled it.
 pub(super) fn end(
     draft: &mut Draft,
     index: u8,
@@ -83,10 +121,13 @@ pub(super) fn end(
     dispute.status = status;
     dispute.to_buyer = to_buyer;
     dispute.ended_at = Some(now);
+    if status != DisputeStatus::Settled {
+        dispute.proposal = None;
+    }
     next_number(number)
 }
 
-fn number_of_open(draft: &Draft, index: u8, transition: Transition) -> Result<u16, Undecided> {
+pub(super) fn number_of_open(draft: &Draft, index: u8, transition: Transition) -> Result<u16, Undecided> {
     let stage =
         draft.escrow.milestones.get(usize::from(index)).map_or(Stage::Pending, crate::milestone::Milestone::stage);
     let at = draft.escrow.disputes.iter().position(|dispute| dispute.milestone == index && dispute.is_open());
@@ -118,16 +159,21 @@ pub(super) fn rule(draft: &mut Draft, milestone: Option<u8>, to_buyer: Minor, re
     let (role, now) = (draft.actor().role, draft.at());
     guard(&draft.escrow, Transition::Rule, role, index, now)?;
     let number = number_of_open(draft, index, Transition::Rule)?;
-    let locked = draft.milestone(index)?.money.disputed;
-    if to_buyer > locked {
-        return Err(Refusal::AmountTooLarge { most: locked.of(draft.escrow.terms.currency) }.into());
-    }
     draft.record(Transition::Rule, Some(Part::Dispute(number)), None, Some(reason.to_owned()))?;
     end(draft, index, DisputeStatus::Ruled, Some(to_buyer))?;
+    divide(draft, index, to_buyer)
+}
+
+/// Divides what is locked as somebody has named it, if it can be divided so.
+pub(super) fn divide(draft: &mut Draft, index: u8, to_buyer: Minor) -> Result<(), Undecided> {
+    let currency = draft.escrow.terms.currency;
+    let locked = draft.milestone(index)?.money.disputed;
+    if to_buyer > locked {
+        return Err(Refusal::AmountTooLarge { most: locked.of(currency) }.into());
+    }
     let known = draft.escrow.refunds.len();
     settle(draft, index, to_buyer)?;
-    // An arbiter is free to name any part, so this is where a refund could arise that no gateway can make.
-    let currency = draft.escrow.terms.currency;
+    // Whoever divides is free to name any part, so this is where a refund could arise that no gateway can make.
     let step = Minor::new(currency.payable_step())?;
     let mut promised = draft.escrow.refunds.iter().skip(known);
     if to_buyer < locked && promised.any(|refund| refund.amount.units().checked_rem(step.units()) != Some(0)) {
@@ -157,16 +203,9 @@ fn settle(draft: &mut Draft, index: u8, to_buyer: Minor) -> Result<(), Undecided
     draft.refund_buyer(index, Bucket::Disputed, to_buyer)
 }
 
-/// An operator's decision about disputed money ends the dispute once nothing of it is left.
-pub(super) fn overrule(
-    draft: &mut Draft,
-    index: u8,
-    from: Bucket,
-    to_seller: Minor,
-    to_buyer: Minor,
-) -> Result<(), Undecided> {
-    let whole = draft.milestone(index)?.money.disputed;
-    if from == Bucket::Disputed && to_seller.plus(to_buyer)? == whole {
+/// An operator gives `part` of what is disputed to one side, which ends the dispute once nothing of it is left.
+pub(super) fn overrule(draft: &mut Draft, index: u8, part: Minor, to_buyer: Minor) -> Result<(), Undecided> {
+    if part == draft.milestone(index)?.money.disputed {
         end(draft, index, DisputeStatus::Overruled, Some(to_buyer))?;
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! A change being made: a copy of the escrow, and for each thing that happens one journal entry. Finishing it checks the money.
 
-use crate::dispute::NewEvidence;
+use super::lapse::{self, Subject};
+use crate::dispute::{Dispute, NewEvidence};
 use crate::effect::{Effect, Progress, Task};
 use crate::escrow::Escrow;
 use crate::fees;
@@ -63,11 +64,28 @@ pub(super) struct Draft {
     moves: Vec<WalletMove>,
     pub(super) evidence: Vec<NewEvidence>,
     open: Option<Open>,
+    before: Vec<Subject>,
 }
 
 impl Draft {
     pub(super) fn new(escrow: &Escrow, actor: Actor, operation: Operation, now: Moment) -> Self {
-        Self { escrow: escrow.clone(), now, actor, operation, moves: Vec::new(), evidence: Vec::new(), open: None }
+        Self {
+            escrow: escrow.clone(),
+            now,
+            actor,
+            operation,
+            moves: Vec::new(),
+            evidence: Vec::new(),
+            open: None,
+            before: Subject::all(escrow),
+        }
+    }
+
+    /// A draft of the same state that is thrown away, to find out what something would come to.
+    pub(super) fn trial(&self, transition: Transition) -> Result<Self, Undecided> {
+        let mut trial = Self::new(&self.escrow, self.actor.clone(), self.operation, self.now);
+        trial.record(transition, None, None, None)?;
+        Ok(trial)
     }
 
     pub(super) const fn actor(&self) -> &Actor {
@@ -116,6 +134,12 @@ impl Draft {
     pub(super) fn milestone(&mut self, index: u8) -> Result<&mut Milestone, Undecided> {
         let missing = Undecided::Broken(Broken("a milestone that does not exist"));
         self.escrow.milestones.get_mut(usize::from(index)).ok_or(missing)
+    }
+
+    /// The dispute of that number.
+    pub(super) fn dispute(&mut self, number: u16) -> Result<&mut Dispute, Undecided> {
+        let missing = Undecided::Broken(Broken("a dispute that does not exist"));
+        self.escrow.disputes.get_mut(usize::from(number)).ok_or(missing)
     }
 
     /// Moves money between two buckets of a milestone and notes it in the entry.
@@ -206,7 +230,10 @@ impl Draft {
     /// The finished change: the entry closed, the version counted, the clocks of stops kept, the money checked.
     pub(super) fn finish(mut self) -> Result<Change, Undecided> {
         self.close()?;
+        let starts = self.clock_starts();
+        lapse::needless_reminders(&mut self.escrow, &self.before, starts);
         crate::stop::keep(&mut self.escrow, self.now.at);
+        lapse::asks_and_offers(&mut self.escrow, &self.before);
         self.escrow.version = self.escrow.version.checked_add(1).ok_or(Broken("a version without end"))?;
         self.escrow.updated_at = self.now.at;
         verify::check_money(&self.escrow)?;

@@ -42,11 +42,14 @@ pub(super) fn apply(escrow: &Escrow, fact: &Fact, attempt: &Attempt, now: Moment
             if !payment.is_live() && payment.status != PaymentStatus::Closing {
                 return Ok(Outcome::AlreadyDone);
             }
+            // Closed by us, because a milestone of it no longer waits: what else it was to pay keeps its time to be paid.
+            if payment.status != PaymentStatus::Closing {
+                payment.expires_at = payment.expires_at.min(at);
+            }
             payment.status = PaymentStatus::Closed;
             payment.url = None;
             payment.client_secret = None;
             payment.request = None;
-            payment.expires_at = payment.expires_at.min(at);
             let reference = payment.reference.clone();
             draft.record(Transition::ClosePayment, Some(Part::Payment(number)), reference, None)?;
             draft.done_with(Task::ClosePayment(number));

@@ -1,5 +1,7 @@
 //! The guards: table, stops, time. The decisions ask them before they move anything; `actions` asks them to tell what is allowed.
 
+use super::consent;
+use crate::dispute::{Dispute, MOST_EVIDENCE_A_SIDE, MOST_PROPOSALS};
 use crate::escrow::{Escrow, Review, ReviewCause};
 use crate::lifecycle::{Permission, Role, Transition, permission};
 use crate::milestone::Milestone;
@@ -32,10 +34,10 @@ pub fn guard(escrow: &Escrow, transition: Transition, role: Role, index: u8, now
         Permission::WrongActor => return Err(Refusal::WrongRole { transition, role }),
         Permission::WrongStage => return Err(Refusal::WrongStage { transition, stage: milestone.stage() }),
     }
-    if moves_money_out(transition) {
+    if is_stopped_by_overlays(transition) {
         check_not_stopped(escrow)?;
     }
-    check_time(escrow, transition, milestone, index, now)
+    check_rules(escrow, transition, role, milestone, index, now)
 }
 
 /// The same for a command about the whole escrow: allowed if it is for any of its milestones; that milestone.
@@ -53,20 +55,24 @@ pub(super) fn guard_any(escrow: &Escrow, transition: Transition, role: Role, now
     Err(first.unwrap_or(Refusal::MilestoneUnknown))
 }
 
-/// Whether a transition lets money leave, so that freezes and reviews stop it.
-const fn moves_money_out(transition: Transition) -> bool {
+/// Whether freezes and reviews stop a transition: it lets money leave, or it is about a clock that stands still.
+const fn is_stopped_by_overlays(transition: Transition) -> bool {
     match transition {
         Transition::Release
         | Transition::AutoRelease
         | Transition::Refund
         | Transition::Withdraw
+        | Transition::AskCancel
         | Transition::AgreeCancel
         | Transition::MissDelivery
         | Transition::Accept
         | Transition::Rule
         | Transition::DefaultDispute
+        | Transition::AskExtend
+        | Transition::Extend
         | Transition::OperatorRelease
-        | Transition::OperatorRefund => true,
+        | Transition::OperatorRefund
+        | Transition::Remind => true,
         Transition::Create
         | Transition::AddPayment
         | Transition::Fund
@@ -77,6 +83,7 @@ const fn moves_money_out(transition: Transition) -> bool {
         | Transition::Deliver
         | Transition::RequestChanges
         | Transition::Dispute
+        | Transition::AddEvidence
         | Transition::WithdrawDispute
         | Transition::Propose
         | Transition::ConfirmRefund
@@ -87,14 +94,9 @@ const fn moves_money_out(transition: Transition) -> bool {
         | Transition::Abandon
         | Transition::Freeze
         | Transition::Unfreeze
-        | Transition::Remind
         | Transition::Chargeback
         | Transition::LoseChargeback
-        | Transition::CreditWallet
-        | Transition::AskCancel
-        | Transition::AskExtend
-        | Transition::AddEvidence
-        | Transition::Extend => false,
+        | Transition::CreditWallet => false,
     }
 }
 
@@ -105,7 +107,8 @@ fn check_not_stopped(escrow: &Escrow) -> Result<(), Refusal> {
     if escrow.reviews.is_empty() { Ok(()) } else { Err(Refusal::InReview) }
 }
 
-fn before(escrow: &Escrow, deadline: Option<Timestamp>, now: Timestamp) -> Result<(), Refusal> {
+/// A window is open until its deadline, which a stop that is on now moves.
+pub(super) fn before(escrow: &Escrow, deadline: Option<Timestamp>, now: Timestamp) -> Result<(), Refusal> {
     match deadline.map(|deadline| escrow.paused_until_now(deadline, now)) {
         Some(ended_at) if now >= ended_at => Err(Refusal::TooLate { ended_at }),
         Some(_) | None => Ok(()),
@@ -117,9 +120,11 @@ fn is_of(escrow: &Escrow, refund: u16, milestone: u8) -> bool {
     escrow.refunds.get(usize::from(refund)).is_some_and(|refund| refund.of == RefundOf::Milestone(milestone))
 }
 
-fn check_time(
+/// What beside stage and stops must hold: time, counts, and what the other side has said.
+fn check_rules(
     escrow: &Escrow,
     transition: Transition,
+    role: Role,
     milestone: &Milestone,
     index: u8,
     now: Timestamp,
@@ -135,33 +140,19 @@ fn check_time(
             milestone.funded_at.map(|funded| funded.after(policy.cancel_window).after(milestone.paused)),
             now,
         ),
-        Transition::Dispute => {
-            let disputes = escrow.disputes.iter().filter(|dispute| dispute.milestone == index).count();
-            if escrow.open_dispute(index).is_some() {
-                return Err(Refusal::WrongStage { transition, stage: milestone.stage() });
-            }
-            if disputes >= usize::from(MOST_DISPUTES) {
-                return Err(Refusal::DisputesUsedUp);
-            }
-            // What a failed refund brought back waits for an operator, who could not decide about money that is locked. The buyer
-            // loses nothing: a review stops the window.
-            let failed =
-                |review: &Review| review.cause == ReviewCause::RefundFailed && is_of(escrow, review.part, index);
-            if escrow.reviews.iter().any(failed) {
-                return Err(Refusal::InReview);
-            }
-            before(escrow, milestone.dispute_until(policy.dispute_window), now)
-        }
-        Transition::Rule => {
+        Transition::AskCancel => consent::check_ask_cancel(escrow, role, milestone, index, now),
+        Transition::AgreeCancel => consent::check_agree_cancel(escrow, role, milestone, now),
+        Transition::AskExtend | Transition::Extend => consent::check_extend(escrow, milestone, now),
+        Transition::Dispute => check_disputable(escrow, milestone, index, now),
+        Transition::AddEvidence
+        | Transition::Propose
+        | Transition::Accept
+        | Transition::Rule
+        | Transition::WithdrawDispute => {
             let stage = milestone.stage();
             let dispute = escrow.open_dispute(index).ok_or(Refusal::WrongStage { transition, stage })?;
-            let allowed_at = escrow.paused_until_now(dispute.evidence_until, now);
-            if now < allowed_at {
-                return Err(Refusal::TooEarly { allowed_at });
-            }
-            before(escrow, Some(dispute.rule_by), now)
+            check_open(escrow, transition, role, dispute, now)
         }
-        Transition::WithdrawDispute => before(escrow, escrow.open_dispute(index).map(|dispute| dispute.rule_by), now),
         Transition::Create
         | Transition::AddPayment
         | Transition::Fund
@@ -172,10 +163,7 @@ fn check_time(
         | Transition::Release
         | Transition::AutoRelease
         | Transition::Refund
-        | Transition::AgreeCancel
         | Transition::MissDelivery
-        | Transition::Propose
-        | Transition::Accept
         | Transition::DefaultDispute
         | Transition::ConfirmRefund
         | Transition::FailRefund
@@ -189,11 +177,54 @@ fn check_time(
         | Transition::Chargeback
         | Transition::LoseChargeback
         | Transition::CreditWallet
-        | Transition::AskCancel
-        | Transition::AskExtend
-        | Transition::AddEvidence
-        | Transition::Extend
         | Transition::OperatorRelease
         | Transition::OperatorRefund => Ok(()),
     }
+}
+
+/// Whether another dispute of this milestone may be opened.
+fn check_disputable(escrow: &Escrow, milestone: &Milestone, index: u8, now: Timestamp) -> Result<(), Refusal> {
+    let disputes = escrow.disputes.iter().filter(|dispute| dispute.milestone == index).count();
+    if escrow.open_dispute(index).is_some() {
+        return Err(Refusal::WrongStage { transition: Transition::Dispute, stage: milestone.stage() });
+    }
+    if disputes >= usize::from(MOST_DISPUTES) {
+        return Err(Refusal::DisputesUsedUp);
+    }
+    // What a failed refund brought back waits for an operator, who could not decide about money that is locked. The buyer loses
+    // nothing: a review stops the window.
+    let failed = |review: &Review| review.cause == ReviewCause::RefundFailed && is_of(escrow, review.part, index);
+    if escrow.reviews.iter().any(failed) {
+        return Err(Refusal::InReview);
+    }
+    before(escrow, milestone.dispute_until(escrow.terms.policy.dispute_window), now)
+}
+
+/// What may be done about a dispute that is open. At `rule_by` it is the clock's to settle, however late its tick.
+fn check_open(
+    escrow: &Escrow,
+    transition: Transition,
+    role: Role,
+    dispute: &Dispute,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let allowed_at = escrow.paused_until_now(dispute.evidence_until, now);
+    if transition == Transition::Rule && now < allowed_at {
+        return Err(Refusal::TooEarly { allowed_at });
+    }
+    before(escrow, Some(dispute.rule_by), now)?;
+    let brought = if role == Role::Seller { dispute.evidence_of_seller } else { dispute.evidence_of_buyer };
+    if transition == Transition::AddEvidence && brought >= MOST_EVIDENCE_A_SIDE {
+        return Err(Refusal::Full { what: "evidence" });
+    }
+    if transition == Transition::Propose && dispute.proposals >= MOST_PROPOSALS {
+        return Err(Refusal::Full { what: "offers" });
+    }
+    if transition == Transition::Accept {
+        let offer = dispute.proposal.ok_or(Refusal::NothingProposed)?;
+        if offer.by == role {
+            return Err(Refusal::OwnProposal);
+        }
+    }
+    Ok(())
 }

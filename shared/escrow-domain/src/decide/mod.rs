@@ -4,13 +4,17 @@
 //! time, then amounts. A replay is answered before anything that may have changed since can refuse it.
 
 mod closing;
+mod consent;
 mod create;
 mod delivery;
 mod disputes;
 mod draft;
 mod facts;
+mod giving;
 mod guard;
+mod lapse;
 mod moves;
+mod offers;
 mod overlays;
 mod tick;
 mod unasked;
@@ -29,6 +33,7 @@ use crate::journal::{Actor, Seen};
 use crate::lifecycle::Role;
 use crate::refusal::{Refusal, Undecided};
 use draft::Draft;
+use giving::{Side, give};
 
 /// What an attempt comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,17 +73,19 @@ pub fn decide(escrow: &Escrow, attempt: &Attempt, now: Moment) -> Result<Outcome
         Command::Deliver { milestone, note } => delivery::deliver(&mut draft, *milestone, note.clone())?,
         Command::RequestChanges { milestone, note } => delivery::request_changes(&mut draft, *milestone, note.clone())?,
         Command::Release { milestone, amount, reason } => {
-            delivery::release(&mut draft, *milestone, *amount, reason.clone())?;
+            give(&mut draft, Side::Seller, *milestone, *amount, reason.clone())?;
         }
         Command::Refund { milestone, amount, reason } => {
-            closing::refund(&mut draft, *milestone, *amount, reason.clone())?;
+            give(&mut draft, Side::Buyer, *milestone, *amount, reason.clone())?;
         }
         Command::Dispute { milestone, amount, reason, evidence } => {
             disputes::open(&mut draft, *milestone, *amount, reason, evidence)?;
         }
-        Command::AddEvidence { .. } => return Err(Refusal::NothingToResolve.into()),
-        Command::Propose { .. } | Command::Accept { .. } | Command::Extend { .. } => {
-            return Err(Refusal::NothingToResolve.into());
+        Command::AddEvidence { milestone, evidence } => disputes::add_evidence(&mut draft, *milestone, evidence)?,
+        Command::Propose { milestone, to_buyer } => offers::propose(&mut draft, *milestone, *to_buyer)?,
+        Command::Accept { proposal } => offers::accept(&mut draft, *proposal)?,
+        Command::Extend { milestone, until, reason } => {
+            consent::extend(&mut draft, *milestone, *until, reason.clone())?;
         }
         Command::WithdrawDispute { milestone } => disputes::withdraw(&mut draft, *milestone)?,
         Command::Rule { milestone, to_buyer, reason } => disputes::rule(&mut draft, *milestone, *to_buyer, reason)?,

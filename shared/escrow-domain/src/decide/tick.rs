@@ -10,7 +10,7 @@ use crate::journal::{Actor, Part};
 use crate::lifecycle::{Stage, Transition};
 use crate::milestone::{Bucket, Ended, Milestone};
 use crate::payment::{Payment, PaymentStatus, RefundStatus};
-use crate::policy::{ABANDONED_AFTER, LONGEST_PROCESSING};
+use crate::policy::{ABANDONED_AFTER, LONGEST_PROCESSING, REMINDED_BEFORE};
 use crate::refusal::Undecided;
 use crate::stop::ALARM_EVERY;
 use crate::time::Timestamp;
@@ -29,6 +29,10 @@ enum Due {
     AutoRelease(u8),
     MissDelivery(u8),
     DefaultDispute(u16),
+    /// That what is held of a milestone will be released, or go back.
+    RemindOfMilestone(u8),
+    /// That a dispute will fall to its default.
+    RemindOfDispute(u16),
 }
 
 /// A deadline that is running, for those who want to know what time alone will do.
@@ -54,10 +58,9 @@ impl Escrow {
                 Due::Abandon(index) => (Transition::Abandon, index),
                 Due::AutoRelease(index) => (Transition::AutoRelease, index),
                 Due::MissDelivery(index) => (Transition::MissDelivery, index),
-                Due::DefaultDispute(number) => {
-                    let dispute = self.disputes.get(usize::from(number));
-                    (Transition::DefaultDispute, dispute.map_or(0, |dispute| dispute.milestone))
-                }
+                Due::DefaultDispute(number) => (Transition::DefaultDispute, self.milestone_of(number)),
+                Due::RemindOfMilestone(index) => (Transition::Remind, index),
+                Due::RemindOfDispute(number) => (Transition::Remind, self.milestone_of(number)),
             };
             Deadline { transition, milestone, at: timer.at }
         };
@@ -103,26 +106,43 @@ impl Escrow {
         let mut timers = Vec::new();
         for (index, milestone) in (0_u8..).zip(&self.milestones) {
             if milestone.stage() == Stage::Pending {
-                let timer = match self.expiry(index) {
-                    Some(at) => Timer { at, what: Due::Expire(index) },
-                    None => Timer { at: self.terms.created_at.after(ABANDONED_AFTER), what: Due::Abandon(index) },
-                };
-                timers.push(timer);
+                timers.push(self.giving_up(index));
             }
             timers.extend(running(milestone, index));
+            if let Some(deadline) = milestone.deadline().filter(|deadline| milestone.reminded_for != Some(*deadline)) {
+                timers.push(Timer { at: deadline.before(REMINDED_BEFORE), what: Due::RemindOfMilestone(index) });
+            }
         }
-        for (number, dispute) in (0_u16..).zip(&self.disputes) {
-            if dispute.is_open() {
-                timers.push(Timer { at: dispute.rule_by, what: Due::DefaultDispute(number) });
+        for (number, dispute) in (0_u16..).zip(&self.disputes).filter(|(_, dispute)| dispute.is_open()) {
+            timers.push(Timer { at: dispute.rule_by, what: Due::DefaultDispute(number) });
+            if dispute.reminded_for != Some(dispute.rule_by) {
+                let at = dispute.rule_by.before(REMINDED_BEFORE);
+                timers.push(Timer { at, what: Due::RemindOfDispute(number) });
             }
         }
         timers
     }
 
-    /// When the last payment that could pay this milestone ends; `None` if none was ever tried.
-    fn expiry(&self, milestone: u8) -> Option<Timestamp> {
-        let attempts = self.payments.iter().filter(|payment| payment.milestones.contains(&milestone));
-        attempts.map(ends_at).max()
+    /// The milestone of the dispute of that number.
+    fn milestone_of(&self, dispute: u16) -> u8 {
+        self.disputes.get(usize::from(dispute)).map_or(0, |dispute| dispute.milestone)
+    }
+
+    /// When a milestone that waits for its payment is given up.
+    ///
+    /// While nothing of the escrow was ever paid it is a checkout, and ends with the last attempt to pay any of it. Once a part was
+    /// paid the deal is on, and what is paid later has time: thirty days from the creation, or from the end of the last attempt to pay
+    /// this milestone, whichever is later.
+    fn giving_up(&self, index: u8) -> Timer {
+        let is_on = self.milestones.iter().any(|milestone| milestone.funded_at.is_some());
+        let attempts = self.payments.iter().filter(|payment| !is_on || payment.milestones.contains(&index));
+        match attempts.map(ends_at).max() {
+            Some(ended) if !is_on => Timer { at: ended, what: Due::Expire(index) },
+            ended => {
+                let since = ended.map_or(self.terms.created_at, |ended| ended.max(self.terms.created_at));
+                Timer { at: since.after(ABANDONED_AFTER), what: Due::Abandon(index) }
+            }
+        }
     }
 }
 
@@ -200,8 +220,27 @@ fn run(draft: &mut Draft, timer: Timer) -> Result<(), Undecided> {
         }
         Due::DefaultDispute(number) => {
             begin(draft, Transition::DefaultDispute, number)?;
-            let index = draft.escrow.disputes.get(usize::from(number)).map_or(0, |dispute| dispute.milestone);
+            let index = draft.escrow.milestone_of(number);
             disputes::default(draft, number, index)
         }
+        Due::RemindOfMilestone(index) => {
+            let deadline = draft.milestone(index)?.deadline();
+            draft.milestone(index)?.reminded_for = deadline;
+            let operation = Operation::of_clock("remind", u16::from(index), timer.at);
+            remind(draft, operation, Part::Milestone(index), deadline)
+        }
+        Due::RemindOfDispute(number) => {
+            let rule_by = Some(draft.dispute(number)?.rule_by);
+            draft.dispute(number)?.reminded_for = rule_by;
+            let operation = Operation::of_clock("remind of dispute", number, timer.at);
+            remind(draft, operation, Part::Dispute(number), rule_by)
+        }
     }
+}
+
+/// Both sides are told that a deadline is near. Where the clock comes so late that it has passed, what it does tells them enough.
+fn remind(draft: &mut Draft, operation: Operation, part: Part, deadline: Option<Timestamp>) -> Result<(), Undecided> {
+    let Some(deadline) = deadline.filter(|deadline| *deadline > draft.at()) else { return Ok(()) };
+    draft.act_as(Actor::clock(), operation)?;
+    draft.record(Transition::Remind, Some(part), Some(deadline.to_string()), None)
 }

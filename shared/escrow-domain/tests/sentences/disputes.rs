@@ -117,13 +117,13 @@ fn a_withdrawn_dispute_gives_the_clock_back_at_least_a_day() {
     let mut deal = delivered();
     deal.wait(Period::days(1)).act(Role::Buyer, dispute(None)).wait(Period::days(20));
     deal.act(Role::Buyer, withdraw_dispute());
-    assert_eq!(deal.escrow.due_at(), Some(deal.now.after(Period::days(6))));
+    assert_eq!(deal.deadline(), Some(deal.now.after(Period::days(6))));
     assert_eq!((deal.stage(), deal.escrow.disputes[0].status), (Stage::Delivered, DisputeStatus::Withdrawn));
     // An hour was left, so it is a day.
     let mut deal = delivered();
     deal.wait(Period::hours(7 * 24 - 1)).act(Role::Buyer, dispute(None)).wait(Period::days(20));
     deal.act(Role::Buyer, withdraw_dispute());
-    assert_eq!(deal.escrow.due_at(), Some(deal.now.after(Period::days(1))));
+    assert_eq!(deal.deadline(), Some(deal.now.after(Period::days(1))));
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_dispute_before_delivery_gives_the_time_to_deliver_back() {
 #[test]
 fn a_part_that_comes_back_never_shortens_the_clock_of_the_rest() {
     let mut deal = delivered();
-    let due = deal.escrow.due_at();
+    let due = deal.deadline();
     deal.wait(Period::hours(1)).act(Role::Buyer, dispute(Some(1_000)));
     deal.wait(Period::hours(1)).act(Role::Buyer, withdraw_dispute());
     let after = deal.escrow.milestones[0].auto_release_at;
@@ -200,9 +200,9 @@ fn while_a_part_is_disputed_the_rest_can_be_delivered() {
 
 #[test]
 fn a_ruling_that_no_gateway_could_pay_back_exactly_is_refused() {
-    let mut deal = disputed();
-    deal.wait(Period::days(2));
-    deal.escrow.terms.currency = Currencies::default().find("KWD").unwrap();
+    let dinar = Currencies::default().find("KWD").unwrap();
+    let mut deal = Deal::created_in(dinar, &Offer::of(Kind::Service));
+    deal.page_opened().paid().act(Role::Buyer, dispute(None)).wait(Period::days(2));
     let refused = deal.refusal(Role::Arbiter, rule(3_335));
     assert!(matches!(refused, Refusal::AmountStep { step } if step.amount == minor(10)), "{refused}");
     assert!(deal.try_as(Role::Arbiter, rule(3_330)).is_ok());

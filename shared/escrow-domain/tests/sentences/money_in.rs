@@ -7,7 +7,7 @@ use escrow_domain::decide::{self, Outcome};
 use escrow_domain::effect::Task;
 use escrow_domain::escrow::MOST_PAYMENTS;
 use escrow_domain::id::GatewayName;
-use escrow_domain::lifecycle::{Role, Stage, Transition};
+use escrow_domain::lifecycle::{Role, Stage};
 use escrow_domain::money::Money;
 use escrow_domain::payment::{PaymentStatus, RefundOf};
 use escrow_domain::policy::{Kind, LONGEST_PROCESSING};
@@ -262,31 +262,9 @@ fn a_product_is_delivered_when_paid_and_released_by_the_clock_at_once() {
 }
 
 #[test]
-fn a_milestone_that_nobody_ever_tried_to_pay_is_given_up_after_thirty_days() {
-    let mut deal = Deal::created(&Offer::project(&[10_000, 20_000], &[0]));
-    deal.page_opened().paid();
-    deal.wait(Period::from_millis(Period::days(30).as_millis() - 1));
-    deal.tick();
-    assert_eq!(deal.escrow.milestones[1].stage(), Stage::Pending);
-    deal.wait(Period::from_millis(1)).tick();
-    assert_eq!(deal.escrow.milestones[1].stage(), Stage::Cancelled);
-    let last = deal.escrow.journal.entries.iter().rev().map(|entry| entry.transition);
-    assert!(last.take(2).any(|transition| transition == Transition::Abandon));
-}
-
-#[test]
 fn a_cancelled_escrow_takes_no_more_payments() {
     let mut deal = pending();
     deal.act(Role::Seller, cancel());
     let payment = Command::AddPayment(new_payment(&[0], deal.now.after(Period::hours(1))));
     assert!(matches!(deal.refusal(Role::Buyer, payment), Refusal::WrongStage { .. }));
-}
-
-#[test]
-fn a_buyer_gives_up_what_still_waits_when_nothing_is_held() {
-    let mut deal = Deal::created(&Offer::project(&[10_000, 20_000], &[0]));
-    deal.page_opened().sleep_until_due().tick();
-    assert_eq!(deal.escrow.milestones[0].stage(), Stage::Expired);
-    deal.act(Role::Buyer, cancel());
-    assert_eq!(deal.escrow.milestones[1].stage(), Stage::Cancelled);
 }

@@ -5,9 +5,10 @@ use crate::fixture::{
     in_review, refund, refunding, release, rule, unfreeze, withdraw_dispute,
 };
 use escrow_domain::command::{Command, RefundOutcome};
+use escrow_domain::decide::guard;
 use escrow_domain::effect::Task;
 use escrow_domain::escrow::FreezeCause;
-use escrow_domain::lifecycle::{Role, Stage};
+use escrow_domain::lifecycle::{Role, Stage, Transition};
 use escrow_domain::policy::Kind;
 use escrow_domain::refusal::Refusal;
 use escrow_domain::time::Period;
@@ -121,7 +122,8 @@ fn what_was_frozen_before_it_was_paid_gives_the_buyer_no_longer_to_think_again()
     let mut deal = crate::fixture::pending();
     deal.page_opened().act(Role::Operator, freeze()).wait(Period::hours(20)).act(Role::Operator, unfreeze());
     deal.paid().wait(Period::days(1));
-    assert!(matches!(deal.refusal(Role::Buyer, crate::fixture::cancel()), Refusal::TooLate { .. }));
+    let withdraw = guard(&deal.escrow, Transition::Withdraw, Role::Buyer, 0, deal.now);
+    assert!(matches!(withdraw, Err(Refusal::TooLate { .. })));
 }
 
 #[test]
@@ -147,12 +149,12 @@ fn a_product_paid_during_a_stop_is_released_when_it_ends() {
 #[test]
 fn two_stops_that_overlap_count_once() {
     let mut deal = delivered();
-    let due = deal.escrow.due_at().unwrap();
+    let due = deal.deadline().unwrap();
     deal.act(Role::Operator, freeze()).wait(Period::days(1));
     deal.fact(&chargeback_opened("du_1"));
     deal.wait(Period::days(1)).act(Role::Operator, unfreeze());
     assert!(deal.escrow.freezes.is_empty(), "an operator lifts every freeze");
-    assert_eq!(deal.escrow.due_at(), Some(due.after(Period::days(2))));
+    assert_eq!(deal.deadline(), Some(due.after(Period::days(2))));
 }
 
 #[test]

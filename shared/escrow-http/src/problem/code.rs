@@ -138,8 +138,6 @@ codes! {
     NothingAsked = "nothing_asked", CONFLICT, "Nothing was asked for";
     /// It can be done without the other side's word.
     NoNeedToAsk = "no_need_to_ask", CONFLICT, "There is no need to ask";
-    /// The other side's word is needed.
-    ConsentNeeded = "consent_needed", CONFLICT, "The other side must agree";
     /// All extensions together are as long as the rules allow.
     ExtensionsUsedUp = "extensions_used_up", CONFLICT, "The deadline cannot be moved any more";
     /// The wallet has less than is to be taken out of it.

@@ -35,6 +35,14 @@ impl Code {
             Refusal::ReasonRequired => Self::ReasonRequired,
             Refusal::AmountTooLarge { .. } => Self::AmountTooLarge,
             Refusal::AmountStep { .. } => Self::AmountNotSupported,
+            Refusal::NothingProposed => Self::NothingProposed,
+            Refusal::ProposalGone => Self::ProposalReplaced,
+            Refusal::OwnProposal => Self::OwnProposal,
+            Refusal::NothingAsked => Self::NothingAsked,
+            Refusal::NoNeedToAsk { .. } => Self::NoNeedToAsk,
+            Refusal::UntilRequired => Self::UntilRequired,
+            Refusal::UntilOutOfBounds { .. } => Self::UntilOutOfBounds,
+            Refusal::ExtensionsUsedUp => Self::ExtensionsUsedUp,
             Refusal::NothingToResolve => Self::NothingToResolve,
             Refusal::NotFrozen => Self::NotFrozen,
         }
@@ -65,6 +73,9 @@ impl From<&Refusal> for Problem {
             Refusal::ReasonRequired => Self::input(Code::of(refusal), "/reason", sentence(refusal)),
             Refusal::AmountTooLarge { .. } => Self::input(Code::of(refusal), "/amount", sentence(refusal)),
             Refusal::AmountStep { .. } => Self::input(Code::of(refusal), "/to_buyer", sentence(refusal)),
+            Refusal::UntilRequired | Refusal::UntilOutOfBounds { .. } => {
+                Self::input(Code::of(refusal), "/until", sentence(refusal))
+            }
             Refusal::Full { .. }
             | Refusal::WrongRole { .. }
             | Refusal::OwnEscrow
@@ -75,6 +86,12 @@ impl From<&Refusal> for Problem {
             | Refusal::TooLate { .. }
             | Refusal::RoundsUsedUp
             | Refusal::DisputesUsedUp
+            | Refusal::NothingProposed
+            | Refusal::ProposalGone
+            | Refusal::OwnProposal
+            | Refusal::NothingAsked
+            | Refusal::NoNeedToAsk { .. }
+            | Refusal::ExtensionsUsedUp
             | Refusal::NothingToResolve
             | Refusal::NotFrozen => Self::new(Code::of(refusal), sentence(refusal)),
         };
@@ -185,6 +202,14 @@ mod tests {
             Refusal::ReasonRequired,
             Refusal::AmountTooLarge { most },
             Refusal::AmountStep { step: most },
+            Refusal::NothingProposed,
+            Refusal::ProposalGone,
+            Refusal::OwnProposal,
+            Refusal::NothingAsked,
+            Refusal::NoNeedToAsk { instead: Transition::Withdraw },
+            Refusal::UntilRequired,
+            Refusal::UntilOutOfBounds { after: at, most: at },
+            Refusal::ExtensionsUsedUp,
             Refusal::NothingToResolve,
             Refusal::NotFrozen,
         ]
