@@ -205,7 +205,7 @@ static STRIPE: Capabilities = Capabilities {
     refund_look_up: RefundLookUp::EachRefund,
     partial_refunds: PartialRefunds::Yes,
     payouts: Payouts::Transfers,
-    // docs.stripe.com/api/transfers/list: by `transfer_group`, which is ours.
+    // docs.stripe.com/api/transfers/list: by `destination`, and there by the id of ours that each carries.
     payout_look_up: true,
     // docs.stripe.com/payments/payment-element: a payment intent's client secret is what the form needs.
     modes: &[Mode::Hosted, Mode::Elements],

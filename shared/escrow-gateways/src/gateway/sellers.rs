@@ -22,6 +22,8 @@ pub struct TransferAsk {
     /// transfers of one charge together can be no more than the charge. A refusal of such an ask may be about the tie alone: the same
     /// without a charge, under another key, is another request.
     pub charge: Option<String>,
+    /// When the payout was asked for, by our clock. It is not sent: a look-up need not go back further.
+    pub asked_at: Timestamp,
 }
 
 /// A transfer as the gateway knows it.

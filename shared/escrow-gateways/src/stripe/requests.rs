@@ -129,15 +129,17 @@ pub(super) fn refund(ask: &RefundAsk) -> Result<CreateRefund, Impossible> {
     Ok(CreateRefund::new().payment_intent(&ask.capture).amount(amount).metadata(ids))
 }
 
-/// A transfer to a seller's account. `transfer_group` is a label that Stripe does nothing with: by it the transfer is found again.
+/// A transfer to a seller's account.
+///
+/// The money of a charge moves in the charge's own `transfer_group`, and Stripe refuses to be told another ("You cannot use
+/// `transfer_group` if the `source_transaction` already has one set"). So a transfer is never found by its group.
 pub(super) fn transfer(ask: &TransferAsk) -> Result<CreateTransfer, Impossible> {
     let payout = ask.payout.to_string();
     let request = CreateTransfer::new(currency(ask.money.currency.code()), &ask.account)
         .amount(amounts::to_stripe(ask.money)?)
-        .metadata(HashMap::from([(wire::PAYOUT_ID.to_owned(), payout.clone())]))
-        .transfer_group(payout);
+        .metadata(HashMap::from([(wire::PAYOUT_ID.to_owned(), payout.clone())]));
     Ok(match &ask.charge {
-        None => request,
+        None => request.transfer_group(payout),
         Some(charge) => request.source_transaction(charge),
     })
 }
@@ -182,6 +184,11 @@ pub(super) fn account_link(account: &str, refresh_url: &str, return_url: &str) -
     CreateAccountLink::new(account, CreateAccountLinkType::AccountOnboarding)
         .refresh_url(refresh_url)
         .return_url(return_url)
+}
+
+/// From that second on.
+pub(super) fn since(from: Timestamp) -> RangeQueryTs {
+    RangeQueryTs::gte(from.as_seconds())
 }
 
 /// From the one second on and before the other.

@@ -10,11 +10,14 @@ use super::{PAGE, Stripe, requests, wire};
 use crate::gateway::{
     AccountAsk, AccountLink, AccountStanding, CallError, Deadline, TransferAsk, TransferStanding, TransferState,
 };
-use escrow_domain::time::Timestamp;
+use escrow_domain::time::{Period, Timestamp};
 use stripe_client_core::{StripeClientErr, StripeRequest};
 use stripe_connect::account::RetrieveAccount;
 use stripe_connect::transfer::{ListTransfer, RetrieveTransfer};
 use stripe_core::payment_intent::RetrievePaymentIntent;
+
+/// Our clock and Stripe's are never so far from each other.
+const CLOCKS_APART: Period = Period::days(1);
 
 impl Stripe {
     pub(super) async fn find_charge(&self, capture: &str, deadline: Deadline) -> Result<String, CallError> {
@@ -55,7 +58,8 @@ impl Stripe {
             let transfer: wire::Transfer = request.build().customize().send(&call).await?;
             return transfer_standing(transfer).map(Some);
         }
-        let mut request = ListTransfer::new().transfer_group(ask.payout.to_string()).limit(PAGE);
+        let since = requests::since(ask.asked_at.before(CLOCKS_APART));
+        let mut request = ListTransfer::new().destination(&ask.account).created(since).limit(PAGE);
         loop {
             let page: wire::Page<wire::Transfer> = request.build().customize().send(&call).await?;
             let more = page.has_more.unwrap_or_default();

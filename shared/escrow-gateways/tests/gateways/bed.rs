@@ -44,6 +44,7 @@ pub(crate) fn transfer() -> TransferAsk {
         account: "acct_1HoldfastSeller01".to_owned(),
         money: money("135.00", "SAR"),
         charge: None,
+        asked_at: Timestamp::from_seconds(1_790_000_000),
     }
 }
 
