@@ -3,21 +3,17 @@
 //! A signed event is a fact: it is mapped to a command and committed, and 200 is answered only after the commit. What cannot be booked
 //! yet is parked durably before the 200; what cannot even be parked is a 503, so that the gateway tries again.
 
-use escrow_domain::command::{Attempt, Command, Fact};
-use escrow_domain::decide::decide;
 use escrow_domain::id::GatewayName;
-use escrow_domain::journal::Actor;
 use escrow_domain::lifecycle::Transition;
-use escrow_domain::refusal::Undecided;
 use escrow_domain::time::Period;
-use escrow_gateways::{Deadline, Gateway, Gateways, Heard, Notice, hear};
+use escrow_facts::{Booked, What, book};
+use escrow_gateways::{Deadline, Gateway, Gateways, Notice};
 use escrow_http::app::App;
 use escrow_http::metrics::{Measure, PaymentOutcome};
 use escrow_http::problem::{Answer, Code, Problem};
 use escrow_http::reply::Reply;
 use escrow_http::request::Incoming;
 use escrow_store::inbox::Parked;
-use escrow_store::{ChangeError, Changed, Start, StoreError};
 use serde_json::json;
 use std::time::Duration;
 
@@ -53,62 +49,41 @@ pub async fn handle(app: &App, gateways: &Gateways, incoming: Incoming) -> Answe
 
 /// Books what the notice says. The word says what became of it.
 async fn apply(app: &App, gateway: &dyn Gateway, notice: &Notice, incoming: &Incoming) -> Answer<&'static str> {
-    let (escrow, fact, operation) = match hear(gateway, notice, Deadline::within(TRACED_WITHIN)).await {
-        Heard::Nothing(word) => {
+    match book(app, gateway, notice, Deadline::within(TRACED_WITHIN), incoming.line()).await? {
+        Booked::Nothing(word) => {
             if word == "declined" {
                 app.metrics.record(Measure::Payment(gateway.name(), PaymentOutcome::Declined), app.clock.now());
             }
-            return Ok(word);
+            Ok(word)
         }
-        Heard::Unclear(why) => return park(app, gateway.name(), notice, incoming, why).await,
-        Heard::Escrow { escrow, fact, operation } => (escrow, fact, operation),
-        // Kept until it can be booked.
-        Heard::TopUp { .. } | Heard::Payout { .. } | Heard::Seller { .. } => {
-            return park(app, gateway.name(), notice, incoming, "not booked yet".to_owned()).await;
-        }
-    };
-    incoming.line().escrow(escrow.to_string());
-    let is_payment = matches!(fact, Fact::Paid { .. } | Fact::Closed { .. });
-    let attempt = Attempt { command: Command::Fact(fact), actor: Actor::gateway(), operation };
-    match app.store.change(Start::Load(escrow), |escrow| decide(escrow, &attempt, app.moment())).await {
-        Ok(changed) => {
-            app.wake_for(changed.escrow(), incoming.line()).await;
-            if !changed.is_committed() {
-                return Ok("known");
-            }
-            record(app, gateway.name(), &changed, is_payment);
+        Booked::Known(_) => Ok("known"),
+        Booked::Applied(what) => {
+            record(app, gateway.name(), &what);
             Ok("applied")
         }
-        // We store before we call, so a signed event of ours about an unknown escrow is strange: kept for an operator.
-        Err(ChangeError::NotFound) => {
-            park(app, gateway.name(), notice, incoming, "no such escrow here".to_owned()).await
-        }
-        Err(ChangeError::Undecided { why, .. }) => {
-            if let Undecided::Broken(broken) = &why {
-                tracing::error!(escrow.id = %escrow, error = %broken, "a fact cannot be booked without breaking an invariant");
-            }
-            park(app, gateway.name(), notice, incoming, why.to_string()).await
-        }
-        // Gateways give up after some days; whoever repairs the item may need longer.
-        Err(ChangeError::Store(StoreError::Unreadable(unreadable))) => {
-            park(app, gateway.name(), notice, incoming, unreadable.to_string()).await
-        }
-        Err(other @ ChangeError::Store(_)) => Err(other.into()),
+        Booked::Kept(why) => park(app, gateway.name(), notice, incoming, why).await,
     }
 }
 
 /// Counts what the newest entry tells.
-fn record(app: &App, gateway: GatewayName, changed: &Changed, is_payment: bool) {
+fn record(app: &App, gateway: GatewayName, what: &What) {
     let now = app.clock.now();
-    let Some(entry) = changed.escrow().journal.entries.last() else { return };
-    app.metrics.record(Measure::Transition(entry.transition), now);
-    if is_payment {
-        let outcome = match entry.transition {
-            Transition::Fund => PaymentOutcome::Paid,
-            Transition::AbsorbPayment => PaymentOutcome::Absorbed,
-            _ => PaymentOutcome::Closed,
-        };
-        app.metrics.record(Measure::Payment(gateway, outcome), now);
+    match what {
+        What::Escrow(escrow) => {
+            let Some(entry) = escrow.journal.entries.last() else { return };
+            app.metrics.record(Measure::Transition(entry.transition), now);
+            let outcome = match entry.transition {
+                Transition::Fund => PaymentOutcome::Paid,
+                Transition::AbsorbPayment => PaymentOutcome::Absorbed,
+                Transition::ClosePayment => PaymentOutcome::Closed,
+                _ => return,
+            };
+            app.metrics.record(Measure::Payment(gateway, outcome), now);
+        }
+        What::TopUp(top_up) if top_up.updated_at == now => {
+            app.metrics.record(Measure::Payment(gateway, PaymentOutcome::Paid), now);
+        }
+        What::TopUp(_) | What::Payout(_) | What::Seller(_) => {}
     }
 }
 

@@ -1,14 +1,12 @@
 //! Parked events, tried again: perhaps what they are about is there by now, or the gateway answers the look-up that failed.
 
 use super::Unsettled;
-use escrow_domain::command::{Attempt, Command};
-use escrow_domain::decide::decide;
 use escrow_domain::id::GatewayName;
-use escrow_domain::journal::Actor;
-use escrow_gateways::{Deadline, Gateways, Heard, hear};
+use escrow_facts::{Booked, book};
+use escrow_gateways::{Deadline, Gateways};
 use escrow_http::app::App;
 use escrow_http::line::Line;
-use escrow_store::{ChangeError, Start, StoreError, keys};
+use escrow_store::{ChangeError, keys};
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -33,18 +31,9 @@ pub(super) async fn retry(app: &App, gateways: &Gateways, which: &ParkedEvent, l
     let notice = gateway
         .read_parked(&parked.payload, parked.received_at)
         .map_err(|_| Unsettled::Broken("a parked event that cannot be read any more"))?;
-    match hear(gateway, &notice, Deadline::within(PATIENCE)).await {
-        Heard::Nothing(_) => {}
-        Heard::Unclear(_) | Heard::TopUp { .. } | Heard::Payout { .. } | Heard::Seller { .. } => return Ok(()),
-        Heard::Escrow { escrow, fact, operation } => {
-            let attempt = Attempt { command: Command::Fact(fact), actor: Actor::gateway(), operation };
-            match app.store.change(Start::Load(escrow), |escrow| decide(escrow, &attempt, app.moment())).await {
-                Ok(changed) => app.wake_for(changed.escrow(), line).await,
-                Err(ChangeError::NotFound | ChangeError::Undecided { .. })
-                | Err(ChangeError::Store(StoreError::Unreadable(_))) => return Ok(()),
-                Err(error @ ChangeError::Store(_)) => return Err(error.into()),
-            }
-        }
+    match book(app, gateway, &notice, Deadline::within(PATIENCE), line).await.map_err(ChangeError::from)? {
+        Booked::Nothing(_) | Booked::Known(_) | Booked::Applied(_) => {}
+        Booked::Kept(_) => return Ok(()),
     }
     app.store.finish(&key, app.clock.now()).await.map_err(ChangeError::from)?;
     Ok(())
