@@ -8,6 +8,7 @@ pub mod change;
 pub mod count;
 pub mod error;
 pub mod group;
+pub mod history;
 pub mod inbox;
 pub mod items;
 pub mod keys;
@@ -16,6 +17,7 @@ pub mod member;
 pub mod postpone;
 pub mod scan;
 pub mod schema;
+mod statement;
 pub mod store;
 
 mod cursor;

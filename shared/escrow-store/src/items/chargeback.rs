@@ -29,11 +29,25 @@ pub(super) struct StoredChargeback {
     k: i64,
     /// Given back.
     b: i64,
+    /// Borne by the escrow.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    be: i64,
+    /// Borne by the seller.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    bs: i64,
+    /// Owed by the buyer.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    bb: i64,
     /// Opened at.
     o: i64,
     /// Ended at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     e: Option<i64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what it asks about by reference")]
+const fn is_zero(number: &i64) -> bool {
+    *number == 0
 }
 
 impl From<&Chargeback> for StoredChargeback {
@@ -48,6 +62,9 @@ impl From<&Chargeback> for StoredChargeback {
             status,
             taken,
             given_back,
+            of_escrow,
+            of_seller,
+            of_buyer,
             opened_at,
             ended_at,
         } = chargeback;
@@ -61,6 +78,9 @@ impl From<&Chargeback> for StoredChargeback {
             st: status.as_str().to_owned(),
             k: taken.units(),
             b: given_back.units(),
+            be: of_escrow.units(),
+            bs: of_seller.units(),
+            bb: of_buyer.units(),
             o: opened_at.as_millis(),
             e: ended_at.map(Timestamp::as_millis),
         }
@@ -81,6 +101,9 @@ impl TryFrom<StoredChargeback> for Chargeback {
             status: word(&stored.st)?,
             taken: minor(stored.k)?,
             given_back: minor(stored.b)?,
+            of_escrow: minor(stored.be)?,
+            of_seller: minor(stored.bs)?,
+            of_buyer: minor(stored.bb)?,
             opened_at: Timestamp::from_millis(stored.o),
             ended_at: stored.e.map(Timestamp::from_millis),
         })
