@@ -1,7 +1,7 @@
 //! What a person may do with an escrow now, and if not, why, and when that changes.
 
-use crate::decide::{check_not_frozen, guard};
-use crate::escrow::{Escrow, MOST_ENTRIES, MOST_OPERATIONS};
+use crate::decide::{check_frozen, check_not_frozen, guard};
+use crate::escrow::{Escrow, MOST_OPERATIONS};
 use crate::id::UserId;
 use crate::lifecycle::{Role, Transition, rows};
 use crate::refusal::Refusal;
@@ -59,7 +59,7 @@ impl Escrow {
     #[must_use]
     pub fn actions(&self, standing: &Standing, now: Timestamp) -> Vec<Action> {
         let people = |transition: &&Transition| {
-            !matches!(transition, Transition::Create | Transition::AddPayment)
+            !matches!(transition, Transition::Create | Transition::AddPayment | Transition::Fund)
                 && rows(**transition).iter().any(|row| is_person(row.actor))
         };
         let all = Transition::ALL.iter().filter(people);
@@ -98,14 +98,14 @@ impl Escrow {
         if standing.is_party && matches!(role, Role::Arbiter | Role::Operator) {
             return Err(Refusal::OwnEscrow);
         }
-        if self.journal.len() >= MOST_OPERATIONS || self.journal.entries.len() >= MOST_ENTRIES {
+        if self.journal.of_people() >= MOST_OPERATIONS {
             return Err(Refusal::Full { what: "operations" });
         }
         if transition == Transition::Resolve && self.reviews.is_empty() {
             return Err(Refusal::NothingToResolve);
         }
-        if transition == Transition::Unfreeze && self.freezes.is_empty() {
-            return Err(Refusal::NotFrozen);
+        if transition == Transition::Unfreeze {
+            return check_frozen(self);
         }
         if transition == Transition::Freeze { check_not_frozen(self) } else { Ok(()) }
     }

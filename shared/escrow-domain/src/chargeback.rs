@@ -39,8 +39,23 @@ pub struct Chargeback {
     pub taken: Minor,
     /// What the gateway gave back.
     pub given_back: Minor,
+    /// Of a lost one, what was still here and bore it: money of the capture's milestones, in minor units of the escrow's currency; of a
+    /// capture that fitted nothing, in minor units of what was charged.
+    pub of_escrow: Minor,
+    /// Of a lost one, what the seller bears, in minor units of the escrow's currency.
+    pub of_seller: Minor,
+    /// Of a lost one, what the buyer owes, in minor units of what was charged.
+    pub of_buyer: Minor,
     /// When it was first told of.
     pub opened_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
+}
+
+impl Chargeback {
+    /// Whether the bank has not decided: nothing leaves until it has.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(self.status, ChargebackStatus::Open)
+    }
 }

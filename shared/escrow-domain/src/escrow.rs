@@ -5,12 +5,12 @@ use crate::currency::Currency;
 use crate::dispute::Dispute;
 use crate::effect::Effect;
 use crate::fees::FeePayer;
-use crate::id::{EscrowId, UserId};
+use crate::id::{EscrowId, GatewayName, UserId};
 use crate::journal::Journal;
 use crate::lifecycle::{Role, Stage};
 use crate::milestone::Milestone;
-use crate::money::{Minor, OutOfBounds};
-use crate::payment::{Payment, Refund};
+use crate::money::{Minor, Money, OutOfBounds};
+use crate::payment::{Payment, Refund, RefundOf};
 use crate::policy::{Kind, Policy, words};
 use crate::time::Timestamp;
 use crate::wallet::LineKind;
@@ -21,10 +21,8 @@ use std::fmt;
 pub const MOST_MILESTONES: usize = 50;
 /// The most attempts to pay one escrow.
 pub const MOST_PAYMENTS: usize = 20;
-/// The most operations by people on one escrow; facts of gateways and the clock are never refused.
+/// The most requests by people on one escrow; facts of gateways and the clock are never refused.
 pub const MOST_OPERATIONS: usize = 512;
-/// Until entries move into pages of their own, a person's command is refused past this many.
-pub const MOST_ENTRIES: usize = 300;
 /// The longest reason or note, in characters.
 pub const LONGEST_NOTE: usize = 500;
 
@@ -261,6 +259,8 @@ impl Escrow {
             && self.effects.is_empty()
             && self.refunds.iter().all(Refund::is_over)
             && self.reviews.is_empty()
+            && self.credits.is_empty()
+            && !self.chargebacks.iter().any(Chargeback::is_open)
     }
 
     /// The sums over all milestones.
@@ -280,6 +280,27 @@ impl Escrow {
             totals.refunded = totals.refunded.plus(milestone.money.refunded)?;
         }
         Ok(totals)
+    }
+
+    /// What a refund gives back, with its unit.
+    #[must_use]
+    pub fn refund_money(&self, refund: &Refund) -> Money {
+        let unit = match (refund.of, self.payments.get(usize::from(refund.payment))) {
+            (RefundOf::Unapplied, Some(payment)) => payment.charged(self.terms.currency).currency,
+            (RefundOf::Unapplied, None) | (RefundOf::Milestone(_), _) => self.terms.currency,
+        };
+        refund.amount.of(unit)
+    }
+
+    /// The gateway that makes a refund; `None` where it went into the buyer's wallet: what a wallet had paid, and a part of what was
+    /// charged in another unit than the escrow's.
+    #[must_use]
+    pub fn refund_gateway(&self, refund: &Refund) -> Option<GatewayName> {
+        let payment = self.payments.get(usize::from(refund.payment))?;
+        match refund.of {
+            RefundOf::Milestone(_) if payment.pay_in.is_some() => None,
+            RefundOf::Milestone(_) | RefundOf::Unapplied => payment.gateway(),
+        }
     }
 
     /// The open dispute of a milestone, if there is one.

@@ -104,21 +104,27 @@ aggregate_id!(
     TopUpId, "top_", b"top-up"
 );
 
-/// The highest number of a part: two characters hold no more.
+/// The highest number of a payment, refund, dispute or offer: two characters hold no more. Only journal entries are counted further.
 pub const HIGHEST_NUMBER: u16 = 1_023;
 
-/// The number of a part inside its escrow, 0 to [`HIGHEST_NUMBER`]: two characters at the end of its id.
-fn number_text(number: u16) -> [u8; 2] {
-    let place = |digit: u16| ALPHABET.get(usize::from(digit & 31)).copied().unwrap_or(b'0');
-    [place(number >> 5), place(number)]
+/// The number of a part inside its escrow: two characters at the end of its id up to [`HIGHEST_NUMBER`], four above.
+fn number_text(number: u16) -> String {
+    let place = |shift: u32| {
+        let digit = number.checked_shr(shift).unwrap_or_default() & 31;
+        ALPHABET.get(usize::from(digit)).copied().map_or('0', char::from)
+    };
+    let places: &[u32] = if number <= HIGHEST_NUMBER { &[5, 0] } else { &[15, 10, 5, 0] };
+    places.iter().map(|shift| place(*shift)).collect()
 }
 
 fn number_from(text: &str) -> Result<u16, IdInvalid> {
     let digit = |byte: u8| ALPHABET.iter().position(|letter| *letter == byte).and_then(|at| u16::try_from(at).ok());
-    match text.as_bytes() {
-        [high, low] => Ok((digit(*high).ok_or(IdInvalid)? << 5) | digit(*low).ok_or(IdInvalid)?),
-        _ => Err(IdInvalid),
+    let mut number = 0_u16;
+    for byte in text.bytes() {
+        number = number.checked_mul(32).and_then(|so_far| so_far.checked_add(digit(byte)?)).ok_or(IdInvalid)?;
     }
+    // One number has one text.
+    if number_text(number) == text { Ok(number) } else { Err(IdInvalid) }
 }
 
 macro_rules! part_id {
@@ -134,8 +140,7 @@ macro_rules! part_id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let number = number_text(self.number);
-                write!(f, concat!($prefix, "{}{}"), self.escrow.body(), std::str::from_utf8(&number).unwrap_or_default())
+                write!(f, concat!($prefix, "{}{}"), self.escrow.body(), number_text(self.number))
             }
         }
 
@@ -271,6 +276,19 @@ impl Operation {
         Self { name: short(&name), content: short(&[body]) }
     }
 
+    /// What else happened in the same commit, as a second entry: its name follows from the first one's.
+    #[must_use]
+    pub fn and(&self, happening: &str) -> Self {
+        let name = short(&[b"and", &self.name, happening.as_bytes()]);
+        Self { name, content: name }
+    }
+
+    /// Whether a person asked for it: only a request has a content of its own.
+    #[must_use]
+    pub fn is_of_person(&self) -> bool {
+        self.name != self.content
+    }
+
     /// A gateway's fact: its object and what happened to it (`pi_1`, `paid`), never the event's id: one fact arrives under many.
     #[must_use]
     pub fn of_gateway(gateway: GatewayName, object: &str, happening: &str) -> Self {
@@ -317,6 +335,17 @@ mod tests {
         assert_eq!(payment.to_string(), format!("pay_{}11", escrow().body()));
         assert_eq!(payment.to_string().parse(), Ok(payment));
         assert_eq!(escrow().to_string().parse(), Ok(escrow()));
+        for (number, text) in [(0, "00"), (1_023, "zz"), (1_024, "0100"), (65_535, "1zzz")] {
+            let event = EventId { escrow: escrow(), number };
+            assert_eq!(event.to_string(), format!("evt_{}{text}", escrow().body()));
+            assert_eq!(event.to_string().parse(), Ok(event));
+        }
+        for not_the_shortest in ["0011", "2000", "001", "1", "zzzz", "00000"] {
+            assert!(
+                format!("evt_{}{not_the_shortest}", escrow().body()).parse::<EventId>().is_err(),
+                "{not_the_shortest}"
+            );
+        }
         for bad in ["", "pay_", "esc_0", "pay_01", "ref_zzzzzzzzzzzzzzzzzzzzzzzzzzz"] {
             assert!(bad.parse::<PaymentId>().is_err(), "{bad}");
         }

@@ -38,6 +38,11 @@ impl Actor {
     }
 }
 
+/// More entries do not stand in the item: then the oldest move into a page.
+pub const MOST_ENTRIES_HERE: usize = 48;
+/// So many move into a page.
+pub const ENTRIES_OF_A_PAGE: usize = 32;
+
 /// An account of the double-entry ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Account {
@@ -67,6 +72,25 @@ pub enum Account {
     Exchange,
     /// What a user owes.
     Receivable(UserId),
+}
+
+impl Account {
+    /// Whether what the ledger says of it is compared with what the escrow says: its own money, and what of it is on its way.
+    #[must_use]
+    pub const fn is_counted(&self) -> bool {
+        match self {
+            Self::Escrow | Self::Refunds(_) | Self::Chargebacks(_) | Self::Credits(_) => true,
+            Self::Gateway(_)
+            | Self::Wallet(_)
+            | Self::Fees
+            | Self::Payouts(_)
+            | Self::PayoutsByHand
+            | Self::PaidByHand
+            | Self::Unapplied(_)
+            | Self::Exchange
+            | Self::Receivable(_) => false,
+        }
+    }
 }
 
 /// As the API writes it; the escrow's own account needs its id beside it, so it is only called `escrow` here.
@@ -239,8 +263,8 @@ pub struct Journal<T = Transition> {
     pub head: [u8; 32],
     /// How many entries, from the oldest, have moved into pages of their own.
     pub paged: u32,
-    /// What the postings of those entries leave on the accounts that [`crate::verify::check_money`] counts: the escrow's own and refunds
-    /// under way, in signed minor units. Empty while nothing has moved into pages.
+    /// What the postings of those entries leave on the accounts that [`crate::verify::check_money`] counts, in signed minor units: see
+    /// [`Account::is_counted`]. Empty while nothing has moved into pages.
     pub carried: Vec<Posting>,
     /// The entries since then, oldest first.
     pub entries: Vec<Entry<T>>,
@@ -303,6 +327,12 @@ impl<T: fmt::Display> Journal<T> {
         Ok(())
     }
 
+    /// How many people's requests there are among them.
+    #[must_use]
+    pub fn of_people(&self) -> usize {
+        self.operations.iter().filter(|operation| operation.is_of_person()).count()
+    }
+
     /// How many entries there are in all, pages included.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -313,6 +343,39 @@ impl<T: fmt::Display> Journal<T> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.operations.is_empty()
+    }
+}
+
+impl Journal {
+    /// Takes the oldest entries out once there are many, so that the item, and the cost of writing it, does not grow with the age of the
+    /// escrow. They go into pages, to be put in the commit that takes them out; what they leave on the accounts that are counted stays.
+    pub(crate) fn turn_pages(&mut self, escrow: EscrowId) -> Vec<JournalPage> {
+        let mut pages = Vec::new();
+        while self.entries.len() > MOST_ENTRIES_HERE {
+            let entries: Vec<Entry> = self.entries.drain(..ENTRIES_OF_A_PAGE).collect();
+            for posting in entries.iter().flat_map(|entry| &entry.postings) {
+                self.carry(posting);
+            }
+            let first = self.paged;
+            let taken = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+            let number = u16::try_from(first.checked_div(taken).unwrap_or_default()).unwrap_or(u16::MAX);
+            self.paged = first.saturating_add(taken);
+            pages.push(JournalPage { escrow, number, first, entries });
+        }
+        pages
+    }
+
+    pub(crate) fn carry(&mut self, posting: &Posting) {
+        if !posting.account.is_counted() {
+            return;
+        }
+        let same = |other: &&mut Posting| other.account == posting.account && other.currency == posting.currency;
+        match self.carried.iter_mut().find(same) {
+            // Every amount is far below the bound, and so is every sum of an item's entries.
+            Some(sum) => sum.units = sum.units.saturating_add(posting.units),
+            None => self.carried.push(posting.clone()),
+        }
+        self.carried.retain(|sum| sum.units != 0);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Money coming in (payments and what they captured) and going back (refunds).
 
+use crate::currency::Currency;
 use crate::id::GatewayName;
 use crate::money::{Minor, Money};
 use crate::policy::words;
@@ -100,13 +101,13 @@ pub struct CheckoutRequest {
 pub struct Capture {
     /// The gateway's id of it (Stripe: the payment intent).
     pub id: String,
-    /// What arrived, in minor units of the escrow's currency.
+    /// What arrived, in minor units of what was charged: see [`Payment::charged`].
     pub amount: Minor,
     /// When.
     pub at: Timestamp,
     /// Whether it pays for milestones; if not, it was absorbed, and goes back.
     pub applied: bool,
-    /// What the gateway gave back of it that nobody here had asked for.
+    /// What the gateway gave back of it that nobody here had asked for, in the same unit.
     pub unasked: Minor,
 }
 
@@ -146,6 +147,21 @@ pub struct Payment {
 }
 
 impl Payment {
+    /// What is charged at the gateway: the amount in the escrow's unit, or what was pinned for it in another.
+    #[must_use]
+    pub fn charged(&self, unit: Currency) -> Money {
+        self.pay_in.unwrap_or_else(|| self.amount.of(unit))
+    }
+
+    /// The gateway at which it is made; `None` for one from the buyer's wallet.
+    #[must_use]
+    pub const fn gateway(&self) -> Option<GatewayName> {
+        match self.source {
+            Source::Gateway(name) => Some(name),
+            Source::Wallet => None,
+        }
+    }
+
     /// Whether the buyer could still pay it, as far as is known here.
     #[must_use]
     pub const fn is_live(&self) -> bool {
@@ -187,7 +203,7 @@ pub enum RefundStatus {
     Failed,
     /// An operator has found that the buyer has it.
     Resolved,
-    /// It failed, and another refund took its place.
+    /// It failed or was withdrawn, and another refund, or a lost chargeback, took its place.
     Replaced,
 }
 
@@ -211,7 +227,8 @@ pub struct Refund {
     pub of: RefundOf,
     /// What leaves the milestone's buckets, in minor units. Nothing for an unapplied payment.
     pub principal: Minor,
-    /// What the buyer gets: the principal and the share of the buyer's fee.
+    /// What the buyer gets: the principal and the share of the buyer's fee. Of a payment that fitted nothing, in minor units of what was
+    /// charged; else in minor units of the escrow's currency. See [`crate::escrow::Escrow::refund_money`].
     pub amount: Minor,
     /// Where it stands.
     pub status: RefundStatus,

@@ -8,19 +8,24 @@ use escrow_domain::effect::Task;
 use escrow_domain::escrow::{Escrow, Subject, Terms};
 use escrow_domain::fees::{Fee, FeePayer};
 use escrow_domain::id::{EscrowId, GatewayName, Operation, UserId};
-use escrow_domain::journal::{Account, Actor, Part};
+use escrow_domain::journal::{Account, Actor, ENTRIES_OF_A_PAGE, Entry, Part};
 use escrow_domain::lifecycle::{Role, Stage, Transition};
-use escrow_domain::money::Minor;
+use escrow_domain::money::{Minor, Money};
 use escrow_domain::payment::{CheckoutRequest, Mode, RefundStatus, Source};
 use escrow_domain::policy::{Kind, Policy};
 use escrow_domain::refusal::{Refusal, Undecided};
 use escrow_domain::time::{Period, Timestamp};
 use escrow_domain::verify;
-use escrow_domain::wallet::WalletMove;
+use escrow_domain::wallet::{LineKind, WalletMove};
 use std::collections::BTreeMap;
 
 pub(crate) fn sar() -> Currency {
     Currencies::default().find("SAR").unwrap()
+}
+
+/// The platform's own unit.
+pub(crate) fn coin() -> Currency {
+    Currency::coin("COIN", 0).unwrap()
 }
 
 pub(crate) fn minor(units: i64) -> Minor {
@@ -52,11 +57,28 @@ pub(crate) struct Offer {
     pub(crate) milestones: Vec<(i64, Fee)>,
     /// Which milestones the first payment pays.
     pub(crate) pays: Vec<u8>,
+    /// The escrow's unit.
+    pub(crate) unit: Currency,
+    /// Where the first payment comes from.
+    pub(crate) source: Source,
+    /// What a gateway charges for it, where that is another unit.
+    pub(crate) pay_in: Option<Money>,
 }
 
 impl Offer {
     pub(crate) fn of(kind: Kind) -> Self {
-        Self { kind, policy: Policy::defaults(kind), milestones: vec![(15_000, Fee::default())], pays: vec![0] }
+        let (milestones, source) = (vec![(15_000, Fee::default())], Source::Gateway(GatewayName::Stripe));
+        Self { kind, policy: Policy::defaults(kind), milestones, pays: vec![0], unit: sar(), source, pay_in: None }
+    }
+
+    /// Paid from the buyer's wallet.
+    pub(crate) fn from_wallet(self) -> Self {
+        Self { source: Source::Wallet, ..self }
+    }
+
+    /// In coins, which the buyer pays at the gateway with so many halalas.
+    pub(crate) fn in_coins(self, halalas: i64) -> Self {
+        Self { unit: coin(), pay_in: Some(minor(halalas).of(sar())), ..self }
     }
 
     pub(crate) fn with_fee(buyer: i64, seller: i64) -> Self {
@@ -76,14 +98,25 @@ pub(crate) struct Deal {
     pub(crate) escrow: Escrow,
     pub(crate) now: Timestamp,
     pub(crate) credits: Vec<WalletMove>,
+    /// The entries that have left the item.
+    pub(crate) paged: Vec<Entry>,
     serial: u32,
+}
+
+/// What a move adds to its wallet.
+fn signed(moved: &WalletMove) -> i64 {
+    match moved.kind {
+        LineKind::Release | LineKind::Refund => moved.amount.units(),
+        LineKind::Funding | LineKind::Chargeback => -moved.amount.units(),
+        other => panic!("an escrow moves no {other}"),
+    }
 }
 
 pub(crate) const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
 impl Deal {
     pub(crate) fn created(offer: &Offer) -> Self {
-        Self::created_in(sar(), offer)
+        Self::created_in(offer.unit, offer)
     }
 
     pub(crate) fn created_in(currency: Currency, offer: &Offer) -> Self {
@@ -101,14 +134,19 @@ impl Deal {
         };
         let milestones =
             offer.milestones.iter().map(|(amount, fee)| ("Work".to_owned(), minor(*amount), *fee)).collect();
-        let payment = new_payment(&offer.pays, START.after(offer.policy.checkout_expires_after));
+        let payment = NewPayment {
+            source: offer.source,
+            pay_in: offer.pay_in,
+            ..new_payment(&offer.pays, START.after(offer.policy.checkout_expires_after))
+        };
         let operation = Operation::of_person("issuer", "usr_buyer", "POST", "/v1/checkouts", "key", b"{}");
         let now = Moment { at: START, epoch: 0 };
         let new = NewEscrow { id, terms, milestones, payment };
         let change = decide::create(&new, actor(Role::Buyer), operation, now).unwrap();
         verify::check_history(&change.escrow, &[]).unwrap();
         assert_eq!(change.escrow.version, 1);
-        Self { escrow: change.escrow, now: START, credits: Vec::new(), serial: 0 }
+        let (credits, paged) = (change.moves, Vec::new());
+        Self { escrow: change.escrow, now: START, credits, paged, serial: 0 }
     }
 
     pub(crate) const fn moment(&self) -> Moment {
@@ -123,20 +161,28 @@ impl Deal {
     /// Everything that must hold after a change, whatever it was.
     pub(crate) fn commit(&mut self, change: Change) {
         assert_eq!(change.escrow.version, self.escrow.version + 1, "a commit counts one");
-        verify::check_history(&change.escrow, &[]).unwrap();
-        let new = &change.escrow.journal.entries[self.escrow.journal.entries.len()..];
-        let mut to_wallets = 0;
-        for posting in new.iter().flat_map(|entry| &entry.postings) {
-            if matches!(posting.account, Account::Wallet(_)) {
-                to_wallets -= posting.units;
+        for page in &change.pages {
+            assert_eq!(page.entries.len(), ENTRIES_OF_A_PAGE);
+            assert_eq!(usize::try_from(page.first).unwrap(), self.paged.len(), "no entry is lost between pages");
+            assert_eq!(usize::from(page.number) * ENTRIES_OF_A_PAGE, self.paged.len(), "pages are counted");
+            self.paged.extend(page.entries.iter().cloned());
+        }
+        verify::check_history(&change.escrow, &self.paged).unwrap();
+        let all: Vec<&Entry> = self.paged.iter().chain(&change.escrow.journal.entries).collect();
+        let mut moved = BTreeMap::new();
+        for posting in all.iter().skip(self.escrow.journal.len()).flat_map(|entry| &entry.postings) {
+            if let Account::Wallet(owner) = &posting.account {
+                *moved.entry((owner.clone(), posting.currency)).or_insert(0) -= posting.units;
             }
         }
-        let credited: i64 = change.moves.iter().map(|credit| credit.amount.units()).sum();
-        assert_eq!(credited, to_wallets, "wallets receive what the journal says");
+        for change in &change.moves {
+            *moved.entry((change.owner.clone(), change.currency)).or_insert(0) -= signed(change);
+        }
+        assert!(moved.values().all(|units| *units == 0), "wallets change by what the journal says: {moved:?}");
         for credit in &change.moves {
-            let entry = &change.escrow.journal.entries[usize::try_from(credit.entry).unwrap()];
+            let entry = all[usize::try_from(credit.entry).unwrap()];
             let account = Account::Wallet(credit.owner.clone());
-            assert!(entry.postings.iter().any(|posting| posting.account == account), "a credit names its entry");
+            assert!(entry.postings.iter().any(|posting| posting.account == account), "a move names its entry");
         }
         assert!(
             change.escrow.is_settled() || change.escrow.due_at().is_some(),
@@ -233,11 +279,27 @@ impl Deal {
         self.escrow.milestones[0].stage()
     }
 
+    /// The whole journal.
+    pub(crate) fn history(&self) -> impl Iterator<Item = &Entry> {
+        self.paged.iter().chain(&self.escrow.journal.entries)
+    }
+
+    /// What was given to a wallet, less what was taken from it, in the escrow's unit.
+    pub(crate) fn in_wallet(&self, name: &str) -> i64 {
+        let unit = self.escrow.terms.currency;
+        let moves = self.credits.iter().filter(|moved| moved.owner.as_str() == name && moved.currency == unit);
+        moves.map(signed).sum()
+    }
+
     /// Sums of every account over the whole journal, as they are printed.
     pub(crate) fn ledger(&self) -> BTreeMap<String, i64> {
         let mut sums = BTreeMap::new();
-        for posting in self.escrow.journal.entries.iter().flat_map(|entry| &entry.postings) {
-            *sums.entry(posting.account.to_string()).or_insert(0) += posting.units;
+        for posting in self.history().flat_map(|entry| &entry.postings) {
+            // The escrow's own unit is not named; any other stands beside its account.
+            let unit = posting.currency;
+            let own = unit == self.escrow.terms.currency;
+            let name = if own { posting.account.to_string() } else { format!("{} {unit}", posting.account) };
+            *sums.entry(name).or_insert(0) += posting.units;
         }
         sums.retain(|_, sum| *sum != 0);
         sums
@@ -263,7 +325,7 @@ impl Deal {
             payment,
             gateway: GatewayName::Stripe,
             capture: capture.to_owned(),
-            money: self.escrow.payments[usize::from(payment)].amount.of(self.escrow.terms.currency),
+            money: self.escrow.payments[usize::from(payment)].charged(self.escrow.terms.currency),
             reference: None,
         }
     }
@@ -276,8 +338,8 @@ impl Deal {
 
     /// What the gateway says of that refund.
     pub(crate) fn refund_told(&self, refund: u16, outcome: RefundOutcome) -> Fact {
-        let money =
-            self.escrow.refunds.get(usize::from(refund)).map_or(minor(15_000), |refund| refund.amount).of(sar());
+        let known = self.escrow.refunds.get(usize::from(refund));
+        let money = known.map_or(minor(15_000).of(sar()), |refund| self.escrow.refund_money(refund));
         Fact::Refund { refund, gateway: GatewayName::Stripe, reference: format!("re_{refund}"), money, outcome }
     }
 }
@@ -460,14 +522,14 @@ pub(crate) fn total_refunded_at(units: i64, told_at: Timestamp) -> Fact {
     }
 }
 
-/// What every notice about a chargeback of the first capture tells.
+/// What every notice about a chargeback of the first capture tells: of 100.00 SAR.
 fn told(reference: &str) -> ChargebackTold {
-    ChargebackTold {
-        gateway: GatewayName::Stripe,
-        reference: reference.to_owned(),
-        capture: "pi_1".to_owned(),
-        money: minor(10_000).of(sar()),
-    }
+    told_of(reference, "pi_1", minor(10_000).of(sar()))
+}
+
+pub(crate) fn told_of(reference: &str, capture: &str, money: Money) -> ChargebackTold {
+    let (reference, capture) = (reference.to_owned(), capture.to_owned());
+    ChargebackTold { gateway: GatewayName::Stripe, reference, capture, money }
 }
 
 /// A page at the gateway.
@@ -477,6 +539,11 @@ pub(crate) const fn page(url: &str) -> Page<'_> {
 
 pub(crate) fn chargeback_opened(reference: &str) -> Fact {
     Fact::ChargebackOpened { chargeback: told(reference), reason: "fraudulent".to_owned() }
+}
+
+pub(crate) fn chargeback_funds(reference: &str, back: bool) -> Fact {
+    let chargeback = told(reference);
+    Fact::ChargebackFunds { moved: chargeback.money, chargeback, back }
 }
 
 pub(crate) fn chargeback_closed(reference: &str, won: bool) -> Fact {

@@ -2,18 +2,20 @@
 //! every step the money adds up, and in the end everything can be settled.
 
 use crate::fixture::{
-    Deal, Offer, START, actor, chargeback_closed, chargeback_opened, minor, name_of, new_payment, sar, user,
+    Deal, Offer, START, actor, chargeback_closed, chargeback_opened, minor, name_of, new_payment, piece, sar, user,
 };
 use escrow_domain::actions::Scopes;
 use escrow_domain::command::{Attempt, Command, Fact, RefundOutcome, Resolution};
 use escrow_domain::decide::{self, Outcome};
+use escrow_domain::dispute::{DisputeStatus, Proposal};
 use escrow_domain::effect::{Progress, Task};
 use escrow_domain::fees::{self, Fee};
 use escrow_domain::id::{GatewayName, Operation};
-use escrow_domain::lifecycle::{Role, Transition};
+use escrow_domain::lifecycle::{Role, Stage, Transition};
+use escrow_domain::milestone::{Ask, AskFor};
 use escrow_domain::money::{Minor, Money};
 use escrow_domain::payment::RefundStatus;
-use escrow_domain::policy::{DisputeDefault, Kind, Policy};
+use escrow_domain::policy::{DisputeDefault, Kind, LONGEST_EXTENSION, Policy};
 use escrow_domain::refusal::Undecided;
 use escrow_domain::time::Period;
 use escrow_domain::work::{self, NotFound, Plan, Work};
@@ -24,7 +26,7 @@ use std::collections::BTreeMap;
 
 /// How many cases: 10 000, or what `PROPTEST_CASES` says.
 #[expect(clippy::disallowed_methods, reason = "how long a test runs is said by whoever runs it")]
-fn cases() -> u32 {
+pub(crate) fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(10_000)
 }
 
@@ -38,7 +40,7 @@ struct Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    (0_u8..40, any::<u8>(), any::<u8>(), 0_u16..=1_000).prop_map(|(kind, part, choice, share)| Step {
+    (0_u8..50, any::<u8>(), any::<u8>(), 0_u16..=1_000).prop_map(|(kind, part, choice, share)| Step {
         kind,
         part,
         choice,
@@ -68,6 +70,9 @@ fn offer() -> impl Strategy<Value = Offer> {
         },
     )
 }
+
+/// What card holders dispute.
+const CHARGEBACKS: [&str; 2] = ["du_1", "du_2"];
 
 /// A run: the deal, and every operation that was committed, to be tried again.
 struct Run {
@@ -165,6 +170,22 @@ impl Run {
             if new.stage().is_final() {
                 assert!(new.fee_held().unwrap().is_zero(), "no fee is left beside an empty milestone");
             }
+            assert!(new.extended <= LONGEST_EXTENSION);
+            let asks_in: &[Stage] = match new.asked.map(|ask| ask.what) {
+                None => Stage::ALL,
+                Some(AskFor::Cancel) => &[Stage::Held],
+                Some(AskFor::Extend(_)) => &[Stage::Held, Stage::Delivered, Stage::Disputed],
+            };
+            assert!(asks_in.contains(&new.stage()), "an ask lapses with its stage: {new:?}");
+        }
+        for dispute in &after.disputes {
+            let locked = after.milestones[usize::from(dispute.milestone)].money.disputed;
+            let stands = |offer: Proposal| match dispute.status {
+                DisputeStatus::Open => offer.to_buyer <= locked,
+                DisputeStatus::Settled => dispute.to_buyer == Some(offer.to_buyer),
+                _ => false,
+            };
+            assert!(dispute.proposal.is_none_or(stands), "an offer lapses with what it divides: {dispute:?}");
         }
         for (number, payment) in (0_u16..).zip(&after.payments) {
             for (index, capture) in (0_u8..).zip(&payment.captures) {
@@ -235,6 +256,47 @@ impl Run {
         }
     }
 
+    /// What the sides say to each other.
+    fn sides(&mut self, step: Step) {
+        let index = self.milestone(step.part);
+        let there = self.deal.escrow.milestones[usize::from(index)].clone();
+        let milestone = Some(index);
+        let one = at(&[Role::Buyer, Role::Seller], step.choice);
+        let other = |role| if role == Role::Buyer { Role::Seller } else { Role::Buyer };
+        match step.kind {
+            40 | 41 => {
+                let to_buyer = share(there.money.disputed, step.share);
+                self.command(one, Command::Propose { milestone, to_buyer });
+            }
+            42 | 43 => {
+                let offers = self.deal.escrow.disputes.iter().filter_map(|dispute| dispute.proposal);
+                let Some(offer) = offers.last() else { return };
+                // Most accept what the other side offers; some, what is their own, or was replaced.
+                let number = if step.part.is_multiple_of(8) { offer.number.saturating_sub(1) } else { offer.number };
+                let by = if step.choice.is_multiple_of(8) { offer.by } else { other(offer.by) };
+                self.command(by, Command::Accept { proposal: number });
+            }
+            44 => {
+                let evidence = vec![piece(); usize::from(step.share % 4) + 1];
+                self.command(one, Command::AddEvidence { milestone, evidence });
+            }
+            45 | 46 => {
+                let until = there.deadline().map(|at| at.after(Period::hours(u32::from(step.share))));
+                self.command(one, Command::Extend { milestone, until, reason: None });
+            }
+            47 => self.command(one, Command::Cancel { milestone, reason: None }),
+            _ => match there.asked {
+                None => {}
+                Some(Ask { by, what: AskFor::Cancel, .. }) => {
+                    self.command(other(by), Command::Cancel { milestone, reason: None });
+                }
+                Some(Ask { by, what: AskFor::Extend(_), .. }) => {
+                    self.command(other(by), Command::Extend { milestone, until: None, reason: None });
+                }
+            },
+        }
+    }
+
     fn gateway(&mut self, step: Step) {
         let payment = self.payment(step.part);
         match step.kind {
@@ -269,7 +331,7 @@ impl Run {
                 self.fact(Fact::CaptureRefunded { gateway: GatewayName::Stripe, capture, total, told_at });
             }
             _ => {
-                let name = at(&["du_1", "du_2"], step.choice);
+                let name = at(&CHARGEBACKS, step.choice);
                 let fact = if step.share.is_multiple_of(2) {
                     chargeback_opened(name)
                 } else {
@@ -342,6 +404,7 @@ impl Run {
             30 | 31 => self.people(step),
             34 | 35 => self.people(Step { kind: 18, ..step }),
             36 => self.gateway(Step { kind: 26, ..step }),
+            40.. => self.sides(step),
             32 => {
                 if let Some(attempt) = self.done.get(usize::from(step.part) % self.done.len().max(1)) {
                     self.replay(attempt);
@@ -349,7 +412,7 @@ impl Run {
             }
             _ => {}
         }
-        if step.kind >= 37 || step.share.is_multiple_of(3) {
+        if (37..40).contains(&step.kind) || step.share.is_multiple_of(3) {
             let due = self.deal.escrow.due_at().map_or(Period::ZERO, |due| due.since(self.deal.now));
             let just_before = Period::from_millis(due.as_millis() - 1);
             let hours = Period::hours(u32::from(step.share));
@@ -366,6 +429,9 @@ impl Run {
         for _ in 0..400 {
             if !self.deal.escrow.freezes.is_empty() {
                 self.command(Role::Operator, Command::Unfreeze { reason: "over".to_owned() });
+                for name in CHARGEBACKS {
+                    self.fact(chargeback_closed(name, true));
+                }
             }
             if !self.deal.escrow.reviews.is_empty() {
                 let before = self.deal.escrow.reviews.len();

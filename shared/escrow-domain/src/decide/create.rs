@@ -1,6 +1,7 @@
 //! Creation, and further attempts to pay.
 
 use super::draft::{Change, Draft, Moment, next_number};
+use super::funding;
 use super::guard::guard;
 use crate::command::NewPayment;
 use crate::escrow::{Escrow, MOST_MILESTONES, MOST_PAYMENTS, Terms};
@@ -10,7 +11,7 @@ use crate::journal::{Actor, Journal, Part};
 use crate::lifecycle::Transition;
 use crate::milestone::Milestone;
 use crate::money::Minor;
-use crate::payment::{Payment, PaymentStatus};
+use crate::payment::{Payment, PaymentStatus, Source};
 use crate::refusal::{Broken, Refusal, Undecided};
 
 /// An escrow to be created, validated at the edge.
@@ -26,7 +27,7 @@ pub struct NewEscrow {
     pub payment: NewPayment,
 }
 
-/// The new escrow, with its first payment about to be opened.
+/// The new escrow, with its first payment about to be opened; or held at once, where the buyer's wallet pays.
 ///
 /// # Errors
 /// [`Undecided::Broken`] if the edge let through what it must not: buyer equal to seller, no milestone, too many, no amount.
@@ -64,7 +65,7 @@ pub fn create(new: &NewEscrow, actor: Actor, operation: Operation, now: Moment) 
     escrow.totals()?;
     let mut draft = Draft::new(&escrow, actor, operation, now);
     draft.record(Transition::Create, Some(Part::Payment(0)), None, None)?;
-    push_payment(&mut draft, &new.payment)?;
+    push_payment(&mut draft, 0, &new.payment)?;
     draft.finish()
 }
 
@@ -79,10 +80,11 @@ pub(super) fn add_payment(draft: &mut Draft, payment: &NewPayment) -> Result<(),
     }
     let number = next_number(draft.escrow.payments.len())?;
     draft.record(Transition::AddPayment, Some(Part::Payment(number)), None, None)?;
-    push_payment(draft, payment)
+    push_payment(draft, number, payment)
 }
 
-fn push_payment(draft: &mut Draft, payment: &NewPayment) -> Result<(), Undecided> {
+/// Adds the payment. One from the buyer's wallet is made at once; a gateway's waits for the gateway.
+fn push_payment(draft: &mut Draft, number: u16, payment: &NewPayment) -> Result<(), Undecided> {
     let mut amount = Minor::ZERO;
     for (at, index) in payment.milestones.iter().enumerate() {
         if payment.milestones.iter().take(at).any(|earlier| earlier == index) {
@@ -90,8 +92,12 @@ fn push_payment(draft: &mut Draft, payment: &NewPayment) -> Result<(), Undecided
         }
         amount = amount.plus(draft.milestone(*index)?.charged()?)?;
     }
-    if amount.is_zero() {
+    if amount.is_zero() || payment.pay_in.is_some_and(|charged| charged.amount.is_zero()) {
         return Err(Broken("a payment of nothing").into());
+    }
+    let unit = draft.escrow.terms.currency;
+    if payment.pay_in.is_some_and(|charged| charged.currency == unit || payment.source == Source::Wallet) {
+        return Err(Broken("a payment in another unit that is none, or from a wallet").into());
     }
     let created_at = draft.at();
     draft.escrow.payments.push(Payment {
@@ -111,5 +117,8 @@ fn push_payment(draft: &mut Draft, payment: &NewPayment) -> Result<(), Undecided
         created_at,
         captures: Vec::new(),
     });
-    Ok(())
+    match payment.source {
+        Source::Gateway(_) => Ok(()),
+        Source::Wallet => funding::from_wallet(draft, number),
+    }
 }

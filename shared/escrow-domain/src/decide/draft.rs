@@ -1,6 +1,8 @@
 //! A change being made: a copy of the escrow, and for each thing that happens one journal entry. Finishing it checks the money.
 
+use super::deferred::Base;
 use super::lapse::{self, Subject};
+use crate::chargeback::Chargeback;
 use crate::dispute::{Dispute, NewEvidence};
 use crate::effect::{Effect, Progress, Task};
 use crate::escrow::Escrow;
@@ -9,7 +11,7 @@ use crate::id::{HIGHEST_NUMBER, Operation, UserId};
 use crate::journal::{Account, Actor, Entry, JournalPage, Move, Part, Posting};
 use crate::lifecycle::Transition;
 use crate::milestone::{Bucket, Milestone};
-use crate::money::Minor;
+use crate::money::{Minor, Money};
 use crate::refusal::{Broken, Undecided};
 use crate::time::Timestamp;
 use crate::verify;
@@ -35,13 +37,17 @@ pub struct Change {
     pub evidence: Vec<NewEvidence>,
     /// Journal entries that leave the item.
     pub pages: Vec<JournalPage>,
+    /// The journal as it was before this change.
+    pub(super) base: Base,
 }
 
 impl Change {
-    /// A change of the escrow alone.
+    /// A change of the escrow alone that moves nothing.
     #[must_use]
-    pub(crate) const fn alone(escrow: Escrow) -> Self {
-        Self { escrow, moves: Vec::new(), evidence: Vec::new(), pages: Vec::new() }
+    pub(crate) fn alone(mut escrow: Escrow) -> Self {
+        let base = Base::of(&escrow);
+        let pages = escrow.journal.turn_pages(escrow.id);
+        Self { escrow, moves: Vec::new(), evidence: Vec::new(), pages, base }
     }
 }
 
@@ -65,6 +71,7 @@ pub(super) struct Draft {
     pub(super) evidence: Vec<NewEvidence>,
     open: Option<Open>,
     before: Vec<Subject>,
+    base: Base,
 }
 
 impl Draft {
@@ -78,6 +85,7 @@ impl Draft {
             evidence: Vec::new(),
             open: None,
             before: Subject::all(escrow),
+            base: Base::of(escrow),
         }
     }
 
@@ -98,6 +106,11 @@ impl Draft {
         self.actor = actor;
         self.operation = operation;
         Ok(())
+    }
+
+    /// The same actor's next entry in this change.
+    pub(super) fn and_then(&mut self, happening: &str) -> Result<(), Undecided> {
+        self.act_as(self.actor.clone(), self.operation.and(happening))
     }
 
     /// Begins the entry of this operation.
@@ -142,6 +155,12 @@ impl Draft {
         self.escrow.disputes.get_mut(usize::from(number)).ok_or(missing)
     }
 
+    /// The chargeback of that number.
+    pub(super) fn chargeback(&mut self, number: u16) -> Result<&mut Chargeback, Undecided> {
+        let missing = Undecided::Broken(Broken("a chargeback that does not exist"));
+        self.escrow.chargebacks.get_mut(usize::from(number)).ok_or(missing)
+    }
+
     /// Moves money between two buckets of a milestone and notes it in the entry.
     pub(super) fn shift(&mut self, milestone: u8, from: Bucket, to: Bucket, amount: Minor) -> Result<(), Undecided> {
         if amount.is_zero() {
@@ -153,16 +172,22 @@ impl Draft {
         Ok(())
     }
 
-    /// Books one debit and one credit of the same amount.
+    /// Books one debit and one credit of the same amount, in the escrow's unit.
     pub(super) fn book(&mut self, debit: Account, credit: Account, amount: Minor) -> Result<(), Undecided> {
+        self.book_in(debit, credit, amount.of(self.escrow.terms.currency))
+    }
+
+    /// Books one debit and one credit of the same amount, in any unit.
+    pub(super) fn book_in(&mut self, debit: Account, credit: Account, money: Money) -> Result<(), Undecided> {
+        let Money { amount, currency } = money;
         if amount.is_zero() {
             return Ok(());
         }
-        let currency = self.escrow.terms.currency;
         let open = self.open.as_mut().ok_or(Broken("money booked outside of an entry"))?;
         for posting in [Posting::debit(debit, amount, currency), Posting::credit(credit, amount, currency)] {
             // One line per account and entry: two debits of the escrow read as one.
-            match open.postings.iter_mut().find(|other| other.account == posting.account) {
+            let same = |other: &&mut Posting| other.account == posting.account && other.currency == currency;
+            match open.postings.iter_mut().find(same) {
                 Some(same) => {
                     same.units = same.units.checked_add(posting.units).ok_or(Broken("a posting left its bounds"))?;
                 }
@@ -192,13 +217,27 @@ impl Draft {
 
     /// Changes a wallet in the same commit, in the escrow's unit. The postings are the caller's.
     pub(super) fn move_wallet(&mut self, owner: UserId, kind: LineKind, amount: Minor) -> Result<(), Undecided> {
+        self.move_wallet_in(owner, kind, amount.of(self.escrow.terms.currency))
+    }
+
+    /// The same in any unit.
+    pub(super) fn move_wallet_in(&mut self, owner: UserId, kind: LineKind, money: Money) -> Result<(), Undecided> {
+        let Money { amount, currency } = money;
         if amount.is_zero() {
             return Ok(());
         }
         let entry = u32::try_from(self.escrow.journal.len()).map_err(|_| Broken("a journal without end"))?;
+        // What one entry does to one wallet for one reason is one line of its statement.
+        let same = |other: &&mut WalletMove| {
+            (&other.owner, other.currency, other.kind, other.entry) == (&owner, currency, kind, entry)
+        };
+        if let Some(known) = self.moves.iter_mut().find(same) {
+            known.amount = known.amount.plus(amount)?;
+            return Ok(());
+        }
         self.moves.push(WalletMove {
             owner,
-            currency: self.escrow.terms.currency,
+            currency,
             amount,
             kind,
             of: MovedBy::Escrow(self.escrow.id),
@@ -236,14 +275,21 @@ impl Draft {
         lapse::asks_and_offers(&mut self.escrow, &self.before);
         self.escrow.version = self.escrow.version.checked_add(1).ok_or(Broken("a version without end"))?;
         self.escrow.updated_at = self.now.at;
+        let pages = self.escrow.journal.turn_pages(self.escrow.id);
         verify::check_money(&self.escrow)?;
-        Ok(Change { escrow: self.escrow, moves: self.moves, evidence: self.evidence, pages: Vec::new() })
+        Ok(Change { escrow: self.escrow, moves: self.moves, evidence: self.evidence, pages, base: self.base })
     }
 
     /// The same for a change that is no entry (a claim, a page's address): nothing but the version is counted.
     pub(super) fn finish_quietly(mut self) -> Result<Change, Undecided> {
         self.escrow.version = self.escrow.version.checked_add(1).ok_or(Broken("a version without end"))?;
-        Ok(Change { escrow: self.escrow, moves: self.moves, evidence: self.evidence, pages: Vec::new() })
+        Ok(Change {
+            escrow: self.escrow,
+            moves: self.moves,
+            evidence: self.evidence,
+            pages: Vec::new(),
+            base: self.base,
+        })
     }
 
     pub(super) const fn at(&self) -> Timestamp {

@@ -1,10 +1,8 @@
 //! A gateway's facts: money that arrived, pages that closed, refunds that moved. They may come in any order and any number of times.
 
-use super::closing::{close_payment, close_payments};
-use super::delivery::start_inspection;
+use super::closing::close_payment;
 use super::draft::{Draft, Moment};
-use super::moves::gateway_of;
-use super::{Outcome, overlays, unasked};
+use super::{Outcome, chargebacks, funding, overlays, unasked};
 use crate::command::{Attempt, Command, Fact, RefundOutcome};
 use crate::effect::Task;
 use crate::escrow::{Escrow, ReviewCause};
@@ -13,8 +11,7 @@ use crate::journal::{Account, Actor, Part};
 use crate::lifecycle::{Permission, Role, Transition, permission};
 use crate::milestone::Bucket;
 use crate::money::{Minor, Money};
-use crate::payment::{Capture, PaymentStatus, RefundOf, RefundStatus};
-use crate::policy::Kind;
+use crate::payment::{Capture, Payment, PaymentStatus, RefundOf, RefundStatus};
 use crate::refusal::{Misfit, Undecided};
 use crate::time::{Period, Timestamp};
 
@@ -27,18 +24,18 @@ pub(super) fn apply(escrow: &Escrow, fact: &Fact, attempt: &Attempt, now: Moment
         Fact::Paid { payment, gateway, capture, money, reference } => {
             return paid(draft, *payment, *gateway, capture, *money, reference.as_deref());
         }
-        Fact::Processing { payment, .. } => {
-            let payment = known_payment(&mut draft, *payment)?;
+        Fact::Processing { payment, gateway } => {
+            let payment = known_payment(&mut draft, *payment, *gateway)?;
             if !matches!(payment.status, PaymentStatus::Opening | PaymentStatus::Open) {
                 return Ok(Outcome::AlreadyDone);
             }
             payment.status = PaymentStatus::Processing;
             return quietly(draft);
         }
-        Fact::Closed { payment, .. } => {
+        Fact::Closed { payment, gateway } => {
             let at = draft.at();
             let number = *payment;
-            let payment = known_payment(&mut draft, number)?;
+            let payment = known_payment(&mut draft, number, *gateway)?;
             if !payment.is_live() && payment.status != PaymentStatus::Closing {
                 return Ok(Outcome::AlreadyDone);
             }
@@ -54,22 +51,20 @@ pub(super) fn apply(escrow: &Escrow, fact: &Fact, attempt: &Attempt, now: Moment
             draft.record(Transition::ClosePayment, Some(Part::Payment(number)), reference, None)?;
             draft.done_with(Task::ClosePayment(number));
         }
-        Fact::Refund { refund, reference, money, outcome, .. } => {
-            return refund_moved(draft, *refund, reference, *money, outcome);
+        Fact::Refund { refund, gateway, reference, money, outcome } => {
+            return refund_moved(draft, *refund, *gateway, reference, *money, outcome);
         }
-        Fact::CaptureRefunded { capture, total, told_at, .. } => {
-            return unasked::capture_refunded(draft, capture, *total, *told_at);
+        Fact::CaptureRefunded { gateway, capture, total, told_at } => {
+            return unasked::capture_refunded(draft, *gateway, capture, *total, *told_at);
         }
-        Fact::ChargebackFunds { .. } => return Ok(Outcome::AlreadyDone),
         Fact::ChargebackOpened { chargeback, reason } => {
-            if !overlays::chargeback_opened(&mut draft, &chargeback.reference, reason)? {
-                return Ok(Outcome::AlreadyDone);
-            }
+            return chargebacks::opened(draft, chargeback, reason);
+        }
+        Fact::ChargebackFunds { chargeback, moved, back } => {
+            return chargebacks::funds_moved(draft, chargeback, *moved, *back);
         }
         Fact::ChargebackClosed { chargeback, won } => {
-            if !overlays::chargeback_closed(&mut draft, &chargeback.reference, *won)? {
-                return Ok(Outcome::AlreadyDone);
-            }
+            return chargebacks::closed(draft, chargeback, *won);
         }
     }
     Ok(Outcome::Changed(Box::new(draft.finish()?)))
@@ -78,13 +73,15 @@ pub(super) fn apply(escrow: &Escrow, fact: &Fact, attempt: &Attempt, now: Moment
 /// An attempt whose operation is in the journal: nothing is booked again. Only that a page is closed may be told once more after its
 /// address arrived late and closing it was promised: then the promise is kept.
 pub(super) fn known(escrow: &Escrow, attempt: &Attempt, now: Moment) -> Result<Outcome, Undecided> {
-    let Command::Fact(Fact::Closed { payment: number, .. }) = &attempt.command else { return Ok(Outcome::AlreadyDone) };
+    let Command::Fact(Fact::Closed { payment: number, gateway }) = &attempt.command else {
+        return Ok(Outcome::AlreadyDone);
+    };
     if escrow.effect(Task::ClosePayment(*number)).is_none() {
         return Ok(Outcome::AlreadyDone);
     }
     let mut draft = quiet_draft(escrow, now);
     draft.done_with(Task::ClosePayment(*number));
-    let payment = known_payment(&mut draft, *number)?;
+    let payment = known_payment(&mut draft, *number, *gateway)?;
     if payment.status == PaymentStatus::Closing {
         payment.status = PaymentStatus::Closed;
     }
@@ -95,11 +92,19 @@ fn quietly(draft: Draft) -> Result<Outcome, Undecided> {
     Ok(Outcome::Changed(Box::new(draft.finish_quietly()?)))
 }
 
-fn known_payment(draft: &mut Draft, number: u16) -> Result<&mut crate::payment::Payment, Undecided> {
+/// The payment of that number, if it was made at this gateway: another's word about it is no fact.
+fn known_payment(draft: &mut Draft, number: u16, gateway: GatewayName) -> Result<&mut Payment, Undecided> {
+    let payment = asked_payment(draft, number)?;
+    if payment.gateway() == Some(gateway) { Ok(payment) } else { Err(Misfit::OtherGateway.into()) }
+}
+
+/// The payment of that number that a gateway was asked to open.
+fn asked_payment(draft: &mut Draft, number: u16) -> Result<&mut Payment, Undecided> {
     if usize::from(number) >= draft.escrow.payments.len() {
         return Err(Misfit::PaymentUnknown.into());
     }
-    draft.payment(number)
+    let payment = draft.payment(number)?;
+    if payment.gateway().is_some() { Ok(payment) } else { Err(Misfit::OtherGateway.into()) }
 }
 
 /// Money arrived. It funds the milestones that it was asked for, if they all still wait; else it is absorbed, and goes back.
@@ -112,11 +117,8 @@ fn paid(
     reference: Option<&str>,
 ) -> Result<Outcome, Undecided> {
     let (at, currency) = (draft.at(), draft.escrow.terms.currency);
-    let payment = known_payment(&mut draft, number)?.clone();
-    if gateway_of(&payment)? != gateway {
-        return Err(Misfit::OtherGateway.into());
-    }
-    let expected = payment.amount.of(currency);
+    let payment = known_payment(&mut draft, number, gateway)?.clone();
+    let expected = payment.charged(currency);
     if money != expected {
         return Err(Misfit::other_amount(money, expected).into());
     }
@@ -148,42 +150,23 @@ fn paid(
     stored.request = None;
     if fits {
         stored.status = PaymentStatus::Paid;
-        fund(&mut draft, &payment.milestones, gateway, money.amount)?;
+        funding::from_gateway(&mut draft, &payment, gateway)?;
     } else {
         if stored.status != PaymentStatus::Paid {
             stored.status = PaymentStatus::Absorbed;
         }
-        draft.book(Account::Gateway(gateway), Account::Unapplied(gateway), money.amount)?;
-        draft.book(Account::Unapplied(gateway), Account::Refunds(gateway), money.amount)?;
+        draft.book_in(Account::Gateway(gateway), Account::Unapplied(gateway), money)?;
+        draft.book_in(Account::Unapplied(gateway), Account::Refunds(gateway), money)?;
         draft.promise_refund(number, index, RefundOf::Unapplied, Minor::ZERO, money.amount)?;
     }
     draft.done_with(Task::ClosePayment(number));
     Ok(Outcome::Changed(Box::new(draft.finish()?)))
 }
 
-fn fund(draft: &mut Draft, milestones: &[u8], gateway: GatewayName, amount: Minor) -> Result<(), Undecided> {
-    let (at, from) = (draft.at(), draft.clock_starts());
-    let (policy, kind) = (draft.escrow.terms.policy, draft.escrow.terms.kind);
-    draft.book(Account::Gateway(gateway), Account::Escrow, amount)?;
-    for index in milestones {
-        let whole = draft.milestone(*index)?.amount;
-        draft.shift(*index, Bucket::Unfunded, Bucket::Held, whole)?;
-        let milestone = draft.milestone(*index)?;
-        milestone.funded_at = Some(at);
-        milestone.deliver_by = Some(from.after(policy.deliver_within));
-        // What stopped while nobody had paid took nothing from the buyer's time to think again.
-        milestone.paused = Period::ZERO;
-        if kind == Kind::Product {
-            // Delivered the moment it is paid. Its release is the clock's, even when due at once: funding commits alone.
-            start_inspection(draft, *index)?;
-        }
-    }
-    close_payments(draft)
-}
-
 fn refund_moved(
     mut draft: Draft,
     number: u16,
+    gateway: GatewayName,
     reference: &str,
     money: Money,
     outcome: &RefundOutcome,
@@ -193,13 +176,15 @@ fn refund_moved(
     }
     let at = draft.at();
     let refund = draft.refund(number)?.clone();
+    if draft.escrow.refund_gateway(&refund) != Some(gateway) {
+        return Err(Misfit::OtherGateway.into());
+    }
     // It carries our name, but it is not what was promised: perhaps from before a restore, when that name meant another refund.
-    let expected = refund.amount.of(draft.escrow.terms.currency);
+    let expected = draft.escrow.refund_money(&refund);
     if money != expected {
         return Err(Misfit::other_amount(money, expected).into());
     }
-    let (payment, part) = (draft.payment(refund.payment)?.clone(), Some(Part::Refund(number)));
-    let gateway = gateway_of(&payment)?;
+    let part = Some(Part::Refund(number));
     match (refund.status, outcome) {
         (RefundStatus::Promised, RefundOutcome::Pending) => {
             let stored = draft.refund(number)?;
@@ -211,7 +196,7 @@ fn refund_moved(
         }
         (RefundStatus::Promised | RefundStatus::Pending, RefundOutcome::Succeeded) => {
             draft.record(Transition::ConfirmRefund, part, Some(reference.to_owned()), None)?;
-            draft.book(Account::Refunds(gateway), Account::Gateway(gateway), refund.amount)?;
+            draft.book_in(Account::Refunds(gateway), Account::Gateway(gateway), money)?;
             if let RefundOf::Milestone(index) = refund.of {
                 draft.shift(index, Bucket::Refunding, Bucket::Refunded, refund.principal)?;
             }
@@ -229,17 +214,32 @@ fn refund_moved(
             } else {
                 (Bucket::Refunding, Account::Refunds(gateway))
             };
-            match refund.of {
-                RefundOf::Milestone(index) => draft.undo_refund(index, &refund, from, Bucket::Held, source)?,
-                RefundOf::Unapplied => draft.book(source, Account::Unapplied(gateway), refund.amount)?,
+            let (rest, owed) = chargebacks::pay_off(&mut draft, &refund, from, &source)?;
+            if let Some(rest) = &rest {
+                let money = rest.amount.of(money.currency);
+                match rest.of {
+                    RefundOf::Milestone(index) => draft.undo_refund(index, rest, from, Bucket::Held, source)?,
+                    RefundOf::Unapplied => draft.book_in(source, Account::Unapplied(gateway), money)?,
+                }
             }
             let stored = draft.refund(number)?;
-            stored.status = RefundStatus::Failed;
+            stored.status = if owed { RefundStatus::Replaced } else { RefundStatus::Failed };
             stored.reference = Some(reference.to_owned());
             stored.look_up_at = None;
             draft.done_with(Task::Refund(number));
             overlays::close_review(&mut draft.escrow, ReviewCause::RefundInDoubt, number);
-            overlays::add_review(&mut draft, ReviewCause::RefundFailed, number, why);
+            // What is left waits for an operator: under a number of its own where a part of it is settled.
+            let waits = match rest {
+                Some(rest) if owed => {
+                    let (payment, capture, of) = (rest.payment, rest.capture, rest.of);
+                    Some(draft.push_refund(payment, capture, of, rest.principal, rest.amount, RefundStatus::Failed)?)
+                }
+                Some(_) => Some(number),
+                None => None,
+            };
+            if let Some(number) = waits {
+                overlays::add_review(&mut draft, ReviewCause::RefundFailed, number, why);
+            }
         }
         (RefundStatus::Pending, RefundOutcome::Pending)
         | (RefundStatus::Succeeded, RefundOutcome::Pending | RefundOutcome::Succeeded)
@@ -273,7 +273,7 @@ pub fn checkout_opened(
     now: Moment,
 ) -> Result<Outcome, Undecided> {
     let mut draft = quiet_draft(escrow, now);
-    let payment = known_payment(&mut draft, number)?;
+    let payment = asked_payment(&mut draft, number)?;
     if payment.reference.is_some() {
         return Ok(Outcome::AlreadyDone);
     }
@@ -302,7 +302,7 @@ pub fn checkout_opened(
 /// [`Undecided::Misfit`] if there is no such payment.
 pub fn checkout_refused(escrow: &Escrow, number: u16, now: Moment) -> Result<Outcome, Undecided> {
     let mut draft = quiet_draft(escrow, now);
-    let payment = known_payment(&mut draft, number)?;
+    let payment = asked_payment(&mut draft, number)?;
     if payment.status != PaymentStatus::Opening {
         return Ok(Outcome::AlreadyDone);
     }
@@ -318,7 +318,7 @@ pub fn checkout_refused(escrow: &Escrow, number: u16, now: Moment) -> Result<Out
 /// [`Undecided::Misfit`] if there is no such payment.
 pub fn next_attempt(escrow: &Escrow, number: u16, failed: u8, now: Moment) -> Result<Outcome, Undecided> {
     let mut draft = quiet_draft(escrow, now);
-    let payment = known_payment(&mut draft, number)?;
+    let payment = asked_payment(&mut draft, number)?;
     if payment.status != PaymentStatus::Opening || payment.attempt != failed {
         return Ok(Outcome::AlreadyDone);
     }

@@ -3,13 +3,16 @@
 //! The order is the same for everything: *has this operation happened?*, then who, then the lifecycle's table, then stops, then
 //! time, then amounts. A replay is answered before anything that may have changed since can refuse it.
 
+mod chargebacks;
 mod closing;
 mod consent;
 mod create;
+mod deferred;
 mod delivery;
 mod disputes;
 mod draft;
 mod facts;
+mod funding;
 mod giving;
 mod guard;
 mod lapse;
@@ -23,11 +26,11 @@ pub use create::{NewEscrow, create};
 pub use draft::{Change, Moment};
 pub use facts::{Page, checkout_opened, checkout_refused, next_attempt};
 pub use guard::{guard, pick};
-pub(crate) use overlays::check_not_frozen;
+pub(crate) use overlays::{check_frozen, check_not_frozen};
 pub use tick::Deadline;
 
 use crate::command::{Attempt, Command};
-use crate::escrow::{Escrow, MOST_ENTRIES, MOST_OPERATIONS};
+use crate::escrow::{Escrow, MOST_OPERATIONS};
 use crate::id::UserId;
 use crate::journal::{Actor, Seen};
 use crate::lifecycle::Role;
@@ -109,7 +112,7 @@ fn check_person(escrow: &Escrow, actor: &Actor) -> Result<(), Refusal> {
         Role::Gateway | Role::Clock => return Err(Refusal::Stranger),
         Role::Buyer | Role::Seller | Role::Arbiter | Role::Operator | Role::Platform => {}
     }
-    if escrow.journal.len() >= MOST_OPERATIONS || escrow.journal.entries.len() >= MOST_ENTRIES {
+    if escrow.journal.of_people() >= MOST_OPERATIONS {
         return Err(Refusal::Full { what: "operations" });
     }
     Ok(())

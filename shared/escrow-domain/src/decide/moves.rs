@@ -1,21 +1,21 @@
 //! Money on its way back: which captures a refund is taken from, and what it moves.
 
 use super::draft::{Draft, next_number};
+use super::funding::worth;
 use crate::effect::Task;
+use crate::escrow::Escrow;
 use crate::fees;
 use crate::id::GatewayName;
 use crate::journal::Account;
 use crate::milestone::Bucket;
 use crate::money::Minor;
-use crate::payment::{Payment, Refund, RefundOf, RefundStatus, Source};
+use crate::payment::{Payment, Refund, RefundOf, RefundStatus};
 use crate::refusal::{Broken, Refusal, Undecided};
+use crate::wallet::LineKind;
 
-/// The gateway of a payment that a gateway made.
-pub(super) fn gateway_of(payment: &Payment) -> Result<GatewayName, Undecided> {
-    match payment.source {
-        Source::Gateway(name) => Ok(name),
-        Source::Wallet => Err(Broken("a wallet's payment was sent to a gateway").into()),
-    }
+/// The gateway that makes this refund. One that went into a wallet was over in the commit that decided it.
+pub(super) fn gateway_of(escrow: &Escrow, refund: &Refund) -> Result<GatewayName, Undecided> {
+    escrow.refund_gateway(refund).ok_or(Undecided::Broken(Broken("a wallet's money was sent to a gateway")))
 }
 
 impl Draft {
@@ -46,20 +46,43 @@ impl Draft {
                 // The last part takes what is left of the principal, so that the parts sum to it.
                 let part = if total_left.is_zero() { principal_left } else { principal_left.min(amount) };
                 principal_left = principal_left.minus(part)?;
-                let gateway = gateway_of(self.payment(payment)?)?;
-                self.book(Account::Escrow, Account::Refunds(gateway), amount)?;
-                self.promise_refund(payment, capture, RefundOf::Milestone(milestone), part, amount)?;
+                self.give_back(payment, capture, milestone, part, amount)?;
             }
         }
         if total_left.is_zero() { Ok(()) } else { self.keep_fraction(milestone, total_left, principal_left) }
+    }
+
+    /// One capture's part of a refund. What a wallet has paid, and what was charged in another unit, goes into the buyer's wallet, and is
+    /// there in the same commit; for everything else a refund at the gateway is promised.
+    fn give_back(
+        &mut self,
+        payment: u16,
+        capture: u8,
+        milestone: u8,
+        principal: Minor,
+        amount: Minor,
+    ) -> Result<(), Undecided> {
+        let of = RefundOf::Milestone(milestone);
+        let paid = self.payment(payment)?;
+        if let (Some(gateway), None) = (paid.gateway(), paid.pay_in) {
+            self.book(Account::Escrow, Account::Refunds(gateway), amount)?;
+            return self.promise_refund(payment, capture, of, principal, amount);
+        }
+        let buyer = self.escrow.terms.buyer.clone();
+        self.shift(milestone, Bucket::Refunding, Bucket::Refunded, principal)?;
+        self.book(Account::Escrow, Account::Wallet(buyer.clone()), amount)?;
+        self.push_refund(payment, capture, of, principal, amount, RefundStatus::Succeeded)?;
+        self.move_wallet(buyer, LineKind::Refund, amount)
     }
 
     /// Where refunds failed and money went back by hand in between, the platform has borne fractions of the buyer's fee: a unit each at
     /// most. A gateway gives back no more than it captured, so what the last refund lacks is what the platform gave before.
     fn keep_fraction(&mut self, milestone: u8, lacking: Minor, principal: Minor) -> Result<(), Undecided> {
         let fractions = i64::try_from(self.escrow.journal.len()).unwrap_or(i64::MAX);
-        let by_hand = self.escrow.payments.iter().flat_map(|payment| &payment.captures);
-        if lacking.units() > fractions || by_hand.into_iter().all(|capture| capture.unasked.is_zero()) {
+        let mut captures = self.escrow.payments.iter().flat_map(|payment| &payment.captures);
+        let mut lost = self.escrow.chargebacks.iter();
+        let may_lack = captures.any(|capture| !capture.unasked.is_zero()) || lost.any(|lost| !lost.of_escrow.is_zero());
+        if lacking.units() > fractions || !may_lack {
             return Err(Broken("a refund of more than was captured").into());
         }
         self.book(Account::Escrow, Account::Fees, lacking)?;
@@ -115,6 +138,21 @@ impl Draft {
         principal: Minor,
         amount: Minor,
     ) -> Result<(), Undecided> {
+        let number = self.push_refund(payment, capture, of, principal, amount, RefundStatus::Promised)?;
+        self.promise(Task::Refund(number));
+        Ok(())
+    }
+
+    /// Adds a refund to the list; its number.
+    pub(super) fn push_refund(
+        &mut self,
+        payment: u16,
+        capture: u8,
+        of: RefundOf,
+        principal: Minor,
+        amount: Minor,
+        status: RefundStatus,
+    ) -> Result<u16, Undecided> {
         let number = next_number(self.escrow.refunds.len())?;
         let promised_at = self.at();
         self.escrow.refunds.push(Refund {
@@ -123,14 +161,13 @@ impl Draft {
             of,
             principal,
             amount,
-            status: RefundStatus::Promised,
+            status,
             reference: None,
             promised_at,
             look_up_at: None,
             look_ups: 0,
         });
-        self.promise(Task::Refund(number));
-        Ok(())
+        Ok(number)
     }
 
     pub(super) fn payment(&mut self, number: u16) -> Result<&mut Payment, Undecided> {
@@ -147,20 +184,22 @@ impl Draft {
         u8::try_from(self.payment(payment)?.captures.len()).map_err(|_| Broken("captures without end").into())
     }
 
-    /// What of a capture can still go back for this milestone: what arrived, less every refund that took or may take from it.
+    /// What of a capture can still go back for this milestone, in the escrow's unit: what arrived, less every refund that took or may take
+    /// from it, what the gateway gave back by itself, and what a lost chargeback took from here.
     fn refundable(&mut self, payment: u16, capture: u8, milestone: u8) -> Result<Minor, Undecided> {
         let paid = self.payment(payment)?.clone();
         let Some(arrived) = paid.captures.get(usize::from(capture)) else { return Ok(Minor::ZERO) };
         if !arrived.applied || !paid.milestones.contains(&milestone) {
             return Ok(Minor::ZERO);
         }
-        let taken = self.escrow.refunds.iter().filter(|refund| {
-            refund.payment == payment
-                && refund.capture == capture
+        let refunds = self.escrow.refunds.iter().filter(|refund| {
+            (refund.payment, refund.capture) == (payment, capture)
                 && !matches!(refund.status, RefundStatus::Failed | RefundStatus::Replaced)
         });
-        let taken = Minor::sum(taken.map(|refund| refund.amount))?.plus(arrived.unasked)?;
-        Ok(arrived.amount.minus(taken)?)
+        let lost = self.escrow.chargebacks.iter().filter(|lost| (lost.payment, lost.capture) == (payment, capture));
+        let taken = Minor::sum(refunds.map(|refund| refund.amount).chain(lost.map(|lost| lost.of_escrow)))?;
+        let taken = taken.plus(worth(&paid, arrived.unasked)?)?;
+        Ok(paid.amount.minus(taken.min(paid.amount))?)
     }
 }
 

@@ -6,7 +6,7 @@ use super::moves::gateway_of;
 use crate::command::Resolution;
 use crate::effect::{Progress, Task};
 use crate::escrow::{Escrow, Freeze, FreezeCause, LONGEST_NOTE, Review, ReviewCause};
-use crate::journal::{Account, Entry, Part};
+use crate::journal::{Account, Part};
 use crate::lifecycle::{Role, Transition};
 use crate::milestone::Bucket;
 use crate::payment::{Refund, RefundOf, RefundStatus};
@@ -23,49 +23,8 @@ pub(super) fn add_review(draft: &mut Draft, cause: ReviewCause, part: u16, note:
     draft.escrow.reviews.push(Review { cause, part, note: bounded(note), since });
 }
 
-/// A card's holder disputes a capture: nothing leaves until that is over. Whether that changes anything.
-pub(super) fn chargeback_opened(draft: &mut Draft, reference: &str, reason: &str) -> Result<bool, Undecided> {
-    // Facts come in any order: of one that is known to be over the opening comes too late to stop anything.
-    if entry_about(&draft.escrow, Transition::Unfreeze, reference).is_some() {
-        return Ok(false);
-    }
-    draft.record(Transition::Freeze, None, Some(reference.to_owned()), Some(reason.to_owned()))?;
-    add_freeze(draft, FreezeCause::Chargeback, reason);
-    Ok(true)
-}
-
-/// That dispute at the bank is over. A lost one stays frozen: an operator decides who bears it. Whether that changes anything.
-pub(super) fn chargeback_closed(draft: &mut Draft, reference: &str, won: bool) -> Result<bool, Undecided> {
-    if !won {
-        return Ok(false);
-    }
-    let opened = entry_about(&draft.escrow, Transition::Freeze, reference).map(|entry| entry.at);
-    let frozen = draft.escrow.freezes.iter().position(|freeze| {
-        // Another chargeback's freeze stays. The entry that tells which is which may have moved into a page; then the oldest goes.
-        freeze.cause == FreezeCause::Chargeback
-            && opened.map_or(draft.escrow.journal.paged > 0, |at| freeze.since == at)
-    });
-    if opened.is_some() && frozen.is_none() {
-        return Ok(false);
-    }
-    draft.record(Transition::Unfreeze, None, Some(reference.to_owned()), None)?;
-    if let Some(at) = frozen {
-        draft.escrow.freezes.remove(at);
-    }
-    Ok(true)
-}
-
-/// The gateway's own entry of that kind about that object of its.
-fn entry_about<'a>(escrow: &'a Escrow, transition: Transition, reference: &str) -> Option<&'a Entry> {
-    escrow.journal.entries.iter().find(|entry| {
-        entry.transition == transition
-            && entry.actor.role == Role::Gateway
-            && entry.reference.as_deref() == Some(reference)
-    })
-}
-
 /// A gateway's words may be longer than ours.
-fn bounded(text: &str) -> String {
+pub(super) fn bounded(text: &str) -> String {
     text.chars().take(LONGEST_NOTE).collect()
 }
 
@@ -91,12 +50,15 @@ pub(crate) fn check_not_frozen(escrow: &Escrow) -> Result<(), Refusal> {
 
 pub(super) fn unfreeze(draft: &mut Draft, reason: &str) -> Result<(), Undecided> {
     guard_any(&draft.escrow, Transition::Unfreeze, draft.actor().role, draft.at())?;
-    if draft.escrow.freezes.is_empty() {
-        return Err(Refusal::NotFrozen.into());
-    }
+    check_frozen(&draft.escrow)?;
     draft.record(Transition::Unfreeze, None, None, Some(reason.to_owned()))?;
-    draft.escrow.freezes.clear();
+    draft.escrow.freezes.retain(|freeze| freeze.cause != FreezeCause::Operator);
     Ok(())
+}
+
+/// An operator ends what an operator began. What a chargeback stops goes on when the bank has decided.
+pub(crate) fn check_frozen(escrow: &Escrow) -> Result<(), Refusal> {
+    if check_not_frozen(escrow).is_ok() { Err(Refusal::NotFrozen) } else { Ok(()) }
 }
 
 /// An operator decides the oldest review.
@@ -105,6 +67,10 @@ pub(super) fn resolve(draft: &mut Draft, resolution: Resolution, reason: &str) -
         return Err(Refusal::WrongRole { transition: Transition::Resolve, role: draft.actor().role }.into());
     }
     let review = draft.escrow.reviews.first().cloned().ok_or(Refusal::NothingToResolve)?;
+    // A wallet's money can be paid out at once. Whatever else is decided waits at the gateway for the freeze to end.
+    if let (Resolution::CreditWallet, Some(freeze)) = (resolution, draft.escrow.freezes.first()) {
+        return Err(Refusal::Frozen { reason: freeze.reason.clone() }.into());
+    }
     let part = match review.cause {
         ReviewCause::RefundFailed | ReviewCause::RefundInDoubt => Part::Refund(review.part),
         ReviewCause::RefundUnasked | ReviewCause::CloseFailed => Part::Payment(review.part),
@@ -118,41 +84,26 @@ pub(super) fn resolve(draft: &mut Draft, resolution: Resolution, reason: &str) -
     }
 }
 
-/// The refund failed, its money is held again. Done: the operator gave it back by hand. Retry: another refund is promised.
+/// The refund failed, its money is held again. Done: the operator gave it back by hand. Retry: another refund is promised. Credit the
+/// wallet: the buyer has it there, in the unit in which the refund would have been made.
 fn resolve_failed(draft: &mut Draft, number: u16, resolution: Resolution) -> Result<(), Undecided> {
     let refund: Refund = draft.refund(number)?.clone();
-    let gateway = gateway_of(draft.payment(refund.payment)?)?;
-    match (resolution, refund.of) {
-        (Resolution::Done, RefundOf::Milestone(index)) => {
-            draft.undo_refund(index, &refund, Bucket::Held, Bucket::Refunded, Account::Gateway(gateway))?;
-            draft.refund(number)?.status = RefundStatus::Resolved;
-            Ok(())
-        }
-        (Resolution::Done, RefundOf::Unapplied) => {
-            draft.book(Account::Unapplied(gateway), Account::Gateway(gateway), refund.amount)?;
-            draft.refund(number)?.status = RefundStatus::Resolved;
-            Ok(())
-        }
-        (Resolution::CreditWallet, RefundOf::Milestone(index)) => {
-            let buyer = draft.escrow.terms.buyer.clone();
-            draft.undo_refund(index, &refund, Bucket::Held, Bucket::Refunded, Account::Wallet(buyer.clone()))?;
-            draft.refund(number)?.status = RefundStatus::Resolved;
-            draft.move_wallet(buyer, LineKind::Refund, refund.amount)
-        }
-        (Resolution::CreditWallet, RefundOf::Unapplied) => {
-            let buyer = draft.escrow.terms.buyer.clone();
-            draft.book(Account::Unapplied(gateway), Account::Wallet(buyer.clone()), refund.amount)?;
-            draft.refund(number)?.status = RefundStatus::Resolved;
-            draft.move_wallet(buyer, LineKind::Refund, refund.amount)
-        }
-        (Resolution::Retry, RefundOf::Milestone(index)) => {
-            draft.refund(number)?.status = RefundStatus::Replaced;
-            draft.undo_refund(index, &refund, Bucket::Held, Bucket::Refunding, Account::Refunds(gateway))?;
-            draft.promise_refund(refund.payment, refund.capture, refund.of, refund.principal, refund.amount)
-        }
-        (Resolution::Retry, RefundOf::Unapplied) => {
-            draft.refund(number)?.status = RefundStatus::Replaced;
-            draft.book(Account::Unapplied(gateway), Account::Refunds(gateway), refund.amount)?;
+    let (gateway, money) = (gateway_of(&draft.escrow, &refund)?, draft.escrow.refund_money(&refund));
+    let buyer = draft.escrow.terms.buyer.clone();
+    let (to, bucket, status) = match resolution {
+        Resolution::Done => (Account::Gateway(gateway), Bucket::Refunded, RefundStatus::Resolved),
+        Resolution::CreditWallet => (Account::Wallet(buyer.clone()), Bucket::Refunded, RefundStatus::Resolved),
+        Resolution::Retry => (Account::Refunds(gateway), Bucket::Refunding, RefundStatus::Replaced),
+    };
+    draft.refund(number)?.status = status;
+    match refund.of {
+        RefundOf::Milestone(index) => draft.undo_refund(index, &refund, Bucket::Held, bucket, to)?,
+        RefundOf::Unapplied => draft.book_in(Account::Unapplied(gateway), to, money)?,
+    }
+    match resolution {
+        Resolution::Done => Ok(()),
+        Resolution::CreditWallet => draft.move_wallet_in(buyer, LineKind::Refund, money),
+        Resolution::Retry => {
             draft.promise_refund(refund.payment, refund.capture, refund.of, refund.principal, refund.amount)
         }
     }
@@ -163,13 +114,13 @@ fn resolve_in_doubt(draft: &mut Draft, number: u16, resolution: Resolution) -> R
     match resolution {
         Resolution::Done | Resolution::CreditWallet => {
             let refund = draft.refund(number)?.clone();
-            let gateway = gateway_of(draft.payment(refund.payment)?)?;
+            let (gateway, money) = (gateway_of(&draft.escrow, &refund)?, draft.escrow.refund_money(&refund));
             if resolution == Resolution::Done {
-                draft.book(Account::Refunds(gateway), Account::Gateway(gateway), refund.amount)?;
+                draft.book_in(Account::Refunds(gateway), Account::Gateway(gateway), money)?;
             } else {
                 let buyer = draft.escrow.terms.buyer.clone();
-                draft.book(Account::Refunds(gateway), Account::Wallet(buyer.clone()), refund.amount)?;
-                draft.move_wallet(buyer, LineKind::Refund, refund.amount)?;
+                draft.book_in(Account::Refunds(gateway), Account::Wallet(buyer.clone()), money)?;
+                draft.move_wallet_in(buyer, LineKind::Refund, money)?;
             }
             if let RefundOf::Milestone(index) = refund.of {
                 draft.shift(index, Bucket::Refunding, Bucket::Refunded, refund.principal)?;

@@ -2,7 +2,7 @@
 
 use super::closing::close_payments;
 use super::draft::{Draft, Moment};
-use super::{Outcome, disputes};
+use super::{Outcome, deferred, disputes};
 use crate::effect::{Progress, Task};
 use crate::escrow::Escrow;
 use crate::id::Operation;
@@ -24,6 +24,8 @@ struct Timer {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
+    /// The oldest credit that was put off lands.
+    Credit,
     Expire(u8),
     Abandon(u8),
     AutoRelease(u8),
@@ -54,6 +56,8 @@ impl Escrow {
         timers.sort();
         let deadline = |timer: &Timer| {
             let (transition, milestone) = match timer.what {
+                // It is nobody's to wait for.
+                Due::Credit => return None,
                 Due::Expire(index) => (Transition::Expire, index),
                 Due::Abandon(index) => (Transition::Abandon, index),
                 Due::AutoRelease(index) => (Transition::AutoRelease, index),
@@ -62,9 +66,9 @@ impl Escrow {
                 Due::RemindOfMilestone(index) => (Transition::Remind, index),
                 Due::RemindOfDispute(number) => (Transition::Remind, self.milestone_of(number)),
             };
-            Deadline { transition, milestone, at: timer.at }
+            Some(Deadline { transition, milestone, at: timer.at })
         };
-        timers.iter().map(deadline).collect()
+        timers.iter().filter_map(deadline).collect()
     }
 
     /// The moment at which something must happen next: a deadline, a promise to a gateway, a look-up, an alarm.
@@ -98,12 +102,13 @@ impl Escrow {
         }
     }
 
-    /// Every running deadline. A stop stops them all.
+    /// Every running deadline. A stop stops them all; only what was given before it still arrives.
     fn timers(&self) -> Vec<Timer> {
+        let credit = self.credits.first().map(|credit| Timer { at: credit.since, what: Due::Credit });
+        let mut timers: Vec<Timer> = credit.into_iter().collect();
         if self.is_stopped() {
-            return Vec::new();
+            return timers;
         }
-        let mut timers = Vec::new();
         for (index, milestone) in (0_u8..).zip(&self.milestones) {
             if milestone.stage() == Stage::Pending {
                 timers.push(self.giving_up(index));
@@ -194,6 +199,7 @@ fn run(draft: &mut Draft, timer: Timer) -> Result<(), Undecided> {
         draft.act_as(Actor::clock(), Operation::of_clock(transition.as_str(), part, timer.at))
     };
     match timer.what {
+        Due::Credit => deferred::land(draft),
         Due::Expire(index) => {
             begin(draft, Transition::Expire, u16::from(index))?;
             draft.record(Transition::Expire, Some(Part::Milestone(index)), None, None)?;

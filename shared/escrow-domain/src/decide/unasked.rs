@@ -4,7 +4,7 @@
 use super::Outcome;
 use super::disputes;
 use super::draft::{Draft, next_number};
-use super::moves::gateway_of;
+use super::funding::worth;
 use super::overlays::{add_review, close_review};
 use crate::dispute::DisputeStatus;
 use crate::effect::{Progress, Task};
@@ -22,48 +22,70 @@ use crate::time::Timestamp;
 /// The gateway tells a total. What our own refunds do not explain was given back by somebody else.
 pub(super) fn capture_refunded(
     mut draft: Draft,
+    gateway: GatewayName,
     capture: &str,
     total: Money,
     told_at: Timestamp,
 ) -> Result<Outcome, Undecided> {
-    let found = draft.escrow.payments.iter().enumerate().find_map(|(number, payment)| {
-        payment.capture(capture).map(|(index, known)| (number, index, known.clone(), payment.clone()))
-    });
-    let Some((number, index, known, payment)) = found else { return Err(Misfit::RefundUnknown.into()) };
-    let (number, index) = (next_number(number)?, next_number(index)?);
-    let currency = draft.escrow.terms.currency;
-    if total.currency != currency || total.amount > known.amount {
-        return Err(Misfit::other_amount(total, known.amount.of(currency)).into());
+    let (number, index) = known_capture(&draft.escrow, gateway, capture)?;
+    let payment = draft.payment(number)?.clone();
+    let Some(known) = payment.captures.get(usize::from(index)).cloned() else {
+        return Err(Misfit::RefundUnknown.into());
+    };
+    let unit = payment.charged(draft.escrow.terms.currency).currency;
+    if total.currency != unit || total.amount > known.amount {
+        return Err(Misfit::other_amount(total, known.amount.of(unit)).into());
     }
     let explained = ours(&draft.escrow, number, index, told_at)?.plus(known.unasked)?;
     if total.amount <= explained {
         return Ok(Outcome::AlreadyDone);
     }
     let excess = total.amount.minus(explained)?;
-    let gateway = gateway_of(&payment)?;
     draft.record(Transition::AbsorbRefund, Some(Part::Payment(number)), Some(capture.to_owned()), None)?;
-    let mut left = by_hand(&mut draft, number, index, told_at, excess)?;
-    if left.is_zero() {
+    let gone = by_hand(&mut draft, gateway, (number, index), told_at, excess)?;
+    if gone.is_zero() {
         return Ok(Outcome::Changed(Box::new(draft.finish()?)));
     }
+    let unasked = known.unasked.plus(gone)?;
     if let Some(stored) = draft.payment(number)?.captures.get_mut(usize::from(index)) {
-        stored.unasked = stored.unasked.plus(left)?;
+        stored.unasked = unasked;
     }
+    // In the escrow's unit: what all that went back is worth now, less what it was worth before.
+    let whole = worth(&payment, unasked)?.minus(worth(&payment, known.unasked)?)?;
+    let mut left = whole;
+    let to = if payment.pay_in.is_some() { Account::Exchange } else { Account::Gateway(gateway) };
     if known.applied {
         for milestone in &payment.milestones {
-            left = absorb(&mut draft, *milestone, gateway, left)?;
+            left = absorb(&mut draft, *milestone, &[Bucket::Held, Bucket::Disputed], &to, left)?;
+        }
+        if payment.pay_in.is_some() {
+            let covered = if left.is_zero() { gone } else { gone.share(whole.minus(left)?, whole)? };
+            draft.book_in(Account::Exchange, Account::Gateway(gateway), covered.of(unit))?;
         }
     }
     // Of several milestones it is a guess which one was meant.
-    if !left.is_zero() || payment.milestones.len() > 1 {
-        let note = format!("the gateway gave back {} that nobody here asked for", excess.of(currency));
+    if !left.is_zero() || !known.applied || payment.milestones.len() > 1 {
+        let note = format!("the gateway gave back {} {unit} that nobody here asked for", excess.of(unit));
         add_review(&mut draft, ReviewCause::RefundUnasked, number, &note);
     }
     Ok(Outcome::Changed(Box::new(draft.finish()?)))
 }
 
+/// The capture of that name, as payment's number and index: of a payment that was made at this gateway.
+pub(super) fn known_capture(escrow: &Escrow, gateway: GatewayName, capture: &str) -> Result<(u16, u8), Undecided> {
+    for (number, payment) in (0_u16..).zip(&escrow.payments) {
+        let found = (0_u8..).zip(&payment.captures).find(|(_, known)| known.id == capture);
+        match found {
+            Some((index, _)) if payment.gateway() == Some(gateway) => return Ok((number, index)),
+            Some(_) => return Err(Misfit::OtherGateway.into()),
+            None => {}
+        }
+    }
+    Err(Misfit::RefundUnknown.into())
+}
+
 /// What our own refunds of a capture explain. One that was never sent explains nothing; one that failed, what was told before.
-fn ours(escrow: &Escrow, payment: u16, capture: u16, told_at: Timestamp) -> Result<Minor, Undecided> {
+fn ours(escrow: &Escrow, payment: u16, capture: u8, told_at: Timestamp) -> Result<Minor, Undecided> {
     let mut sum = Minor::ZERO;
     for (number, refund) in (0_u16..).zip(&escrow.refunds) {
         let waits = escrow.effect(Task::Refund(number)).is_some_and(|effect| effect.progress == Progress::Ready);
@@ -72,7 +94,8 @@ fn ours(escrow: &Escrow, payment: u16, capture: u16, told_at: Timestamp) -> Resu
             RefundStatus::Replaced => false,
             RefundStatus::Promised | RefundStatus::Pending | RefundStatus::Succeeded | RefundStatus::Resolved => true,
         };
-        if refund.payment == payment && u16::from(refund.capture) == capture && counts && !waits {
+        let here = (refund.payment, refund.capture) == (payment, capture) && escrow.refund_gateway(refund).is_some();
+        if here && counts && !waits {
             sum = sum.plus(refund.amount)?;
         }
     }
@@ -89,16 +112,15 @@ fn is_told_after_failure(escrow: &Escrow, refund: u16, told_at: Timestamp) -> bo
 /// A refund that had failed and waits for an operator was made by hand at the gateway: that is its end. What is left of `excess`.
 fn by_hand(
     draft: &mut Draft,
-    payment: u16,
-    capture: u16,
+    gateway: GatewayName,
+    capture: (u16, u8),
     told_at: Timestamp,
     excess: Minor,
 ) -> Result<Minor, Undecided> {
-    let gateway = gateway_of(draft.payment(payment)?)?;
     let mut left = excess;
     for number in 0..next_number(draft.escrow.refunds.len())? {
         let refund = draft.refund(number)?.clone();
-        let this = refund.payment == payment && u16::from(refund.capture) == capture;
+        let this = (refund.payment, refund.capture) == capture;
         let waits = refund.status == RefundStatus::Failed && is_told_after_failure(&draft.escrow, number, told_at);
         if !this || !waits || refund.amount > left {
             continue;
@@ -109,7 +131,8 @@ fn by_hand(
                 draft.undo_refund(index, &refund, Bucket::Held, Bucket::Refunded, Account::Gateway(gateway))?;
             }
             RefundOf::Unapplied => {
-                draft.book(Account::Unapplied(gateway), Account::Gateway(gateway), refund.amount)?;
+                let money = draft.escrow.refund_money(&refund);
+                draft.book_in(Account::Unapplied(gateway), Account::Gateway(gateway), money)?;
             }
         }
         draft.refund(number)?.status = RefundStatus::Resolved;
@@ -118,8 +141,14 @@ fn by_hand(
     Ok(left)
 }
 
-/// Books what went back as far as this milestone still has it, held first, then disputed. What is left of `gone`.
-fn absorb(draft: &mut Draft, index: u8, gateway: GatewayName, gone: Minor) -> Result<Minor, Undecided> {
+/// Books what is gone, onto `to`, as far as these buckets of a milestone still have it. What is left of `gone`, in the escrow's unit.
+pub(super) fn absorb(
+    draft: &mut Draft,
+    index: u8,
+    from: &[Bucket],
+    to: &Account,
+    gone: Minor,
+) -> Result<Minor, Undecided> {
     let there = draft.milestone(index)?.clone();
     // What a failed refund brought back waits for an operator; it is not this fact's to take.
     let failed = draft
@@ -128,7 +157,9 @@ fn absorb(draft: &mut Draft, index: u8, gateway: GatewayName, gone: Minor) -> Re
         .iter()
         .filter(|refund| refund.of == RefundOf::Milestone(index) && refund.status == RefundStatus::Failed);
     let free = there.money.held.minus(Minor::sum(failed.map(|refund| refund.principal))?)?;
-    let here = free.plus(there.money.disputed)?;
+    let free = if from.contains(&Bucket::Held) { free } else { Minor::ZERO };
+    let locked = if from.contains(&Bucket::Disputed) { there.money.disputed } else { Minor::ZERO };
+    let here = free.plus(locked)?;
     if here.is_zero() || gone.is_zero() {
         return Ok(gone);
     }
@@ -142,7 +173,7 @@ fn absorb(draft: &mut Draft, index: u8, gateway: GatewayName, gone: Minor) -> Re
         disputes::end(draft, index, DisputeStatus::Overruled, Some(from_disputed))?;
     }
     let booked = whole.min(gone);
-    draft.book(Account::Escrow, Account::Gateway(gateway), booked)?;
+    draft.book(Account::Escrow, to.clone(), booked)?;
     // The fee is counted in whole units: where no principal makes exactly this much, the platform keeps the fraction.
     draft.book(Account::Escrow, Account::Fees, whole.minus(booked)?)?;
     Ok(gone.minus(booked)?)

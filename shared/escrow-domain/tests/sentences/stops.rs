@@ -153,7 +153,10 @@ fn two_stops_that_overlap_count_once() {
     deal.act(Role::Operator, freeze()).wait(Period::days(1));
     deal.fact(&chargeback_opened("du_1"));
     deal.wait(Period::days(1)).act(Role::Operator, unfreeze());
-    assert!(deal.escrow.freezes.is_empty(), "an operator lifts every freeze");
+    assert_eq!(deal.escrow.freezes[0].cause, FreezeCause::Chargeback, "an operator ends what an operator began");
+    assert_eq!(deal.refusal(Role::Operator, unfreeze()), Refusal::NotFrozen);
+    assert!(deal.fact(&chargeback_closed("du_1", true)));
+    assert!(deal.escrow.freezes.is_empty());
     assert_eq!(deal.deadline(), Some(due.after(Period::days(2))));
 }
 
@@ -169,16 +172,16 @@ fn an_operator_freezes_whichever_milestone_is_live_and_only_once() {
 }
 
 #[test]
-fn a_chargeback_freezes_until_it_is_won_and_a_lost_one_waits_for_an_operator() {
+fn a_chargeback_freezes_until_it_is_over_however_it_ends() {
     let mut deal = delivered();
     assert!(deal.fact(&chargeback_opened("du_1")));
     assert!(!deal.fact(&chargeback_opened("du_1")));
     assert_eq!(deal.escrow.freezes[0].cause, FreezeCause::Chargeback);
-    let mut lost = deal.clone();
-    assert!(deal.fact(&chargeback_closed("du_1", true)));
-    assert!(deal.escrow.freezes.is_empty());
-    assert!(!lost.fact(&chargeback_closed("du_1", false)));
-    assert_eq!(lost.escrow.freezes.len(), 1);
+    for won in [true, false] {
+        let mut deal = deal.clone();
+        assert!(deal.fact(&chargeback_closed("du_1", won)));
+        assert!(deal.escrow.freezes.is_empty());
+    }
 }
 
 #[test]
@@ -197,8 +200,10 @@ fn a_chargeback_that_is_won_leaves_every_other_freeze() {
 fn the_end_of_a_chargeback_may_be_told_before_its_beginning() {
     let mut deal = delivered();
     assert!(deal.fact(&chargeback_closed("du_1", true)));
+    assert!(deal.fact(&chargeback_opened("du_1")), "only its reason is new");
     assert!(!deal.fact(&chargeback_opened("du_1")));
     assert!(deal.escrow.freezes.is_empty());
+    assert_eq!(deal.escrow.chargebacks[0].reason.as_deref(), Some("fraudulent"));
 }
 
 #[test]
