@@ -47,6 +47,14 @@ pub struct Signed {
 /// What a line of the statement is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
+    /// A payment by a way that takes time is on its way, and nobody knows yet whether it will arrive; or it did not. A line of its own tells
+    /// of its end only if it failed.
+    Announced {
+        /// The gateway's id of the capture.
+        capture: Option<String>,
+        /// Whose it is.
+        origin: Origin,
+    },
     /// Money arrived.
     Captured {
         /// The gateway's id of the capture; `None`: it has none, so it is not ours.
@@ -54,7 +62,7 @@ pub enum What {
         /// Whose it is.
         origin: Origin,
     },
-    /// A payment by a way that takes time, which a line before had announced as captured, has failed.
+    /// A payment that a line before had announced has failed.
     CaptureFailed {
         /// The gateway's id of the capture.
         capture: Option<String>,

@@ -53,6 +53,7 @@ struct Kind {
 /// What the source of a charge is read for: `charge`.
 #[derive(Deserialize)]
 struct Charged {
+    status: Option<String>,
     amount_captured: Option<i64>,
     amount: Option<i64>,
     currency: Option<String>,
@@ -170,14 +171,19 @@ fn what(movement: &Movement<'_>) -> Result<(Option<escrow_domain::money::Money>,
         units.zip(code).and_then(|(units, code)| amounts::from_stripe(units, code))
     };
     Ok(match (movement.kind.as_str(), object.as_str()) {
-        // `payment` is a charge that is no card's.
+        // `payment` is a charge that is no card's. By a way that takes time it stands here from its beginning, when it is not paid yet: the
+        // charge's own state, as it is now, tells whether it was.
         ("charge" | "payment", "charge") => {
             let charge: Charged = parse(source)?;
             let money = money(charge.amount_captured.or(charge.amount), charge.currency.as_deref());
-            let origin = wire::origin(charge.metadata.as_ref());
-            (money, What::Captured { capture: charge.payment_intent, origin })
+            let (capture, origin) = (charge.payment_intent, wire::origin(charge.metadata.as_ref()));
+            let what = match charge.status.as_deref() {
+                Some("succeeded") => What::Captured { capture, origin },
+                _ => What::Announced { capture, origin },
+            };
+            (money, what)
         }
-        // A payment by a way that takes time stands here from its beginning; this takes it away again.
+        // This takes an announced payment away again.
         ("payment_failure_refund", "charge") => {
             let charge: Charged = parse(source)?;
             let money = money(charge.amount, charge.currency.as_deref());

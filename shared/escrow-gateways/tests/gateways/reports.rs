@@ -36,9 +36,9 @@ async fn lines(movements: &[Value]) -> Vec<ReportLine> {
 #[tokio::test]
 async fn every_movement_says_what_it_is_about() {
     let ours = json!({ "escrow_id": escrow().to_string(), "payment_id": payment().to_string() });
-    let charge = json!({ "object": "charge", "id": "ch_1", "amount": 15_000, "amount_captured": 15_000,
+    let charge = json!({ "object": "charge", "id": "ch_1", "status": "succeeded", "amount": 15_000, "amount_captured": 15_000,
         "currency": "sar", "payment_intent": "pi_1", "metadata": ours });
-    let wallet = json!({ "object": "charge", "id": "py_1", "amount": 15_000, "currency": "sar",
+    let wallet = json!({ "object": "charge", "id": "py_1", "status": "succeeded", "amount": 15_000, "currency": "sar",
         "payment_intent": "pi_2", "metadata": { "top_up_id": top_up().to_string() } });
     let back = json!({ "object": "refund", "id": "re_1", "amount": 4_000, "currency": "sar", "payment_intent": "pi_1",
         "metadata": { "escrow_id": escrow().to_string(), "refund_id": refund().refund.to_string() } });
@@ -80,9 +80,23 @@ async fn every_movement_says_what_it_is_about() {
     insta::assert_snapshot!(text.join("\n"));
 }
 
+/// A payment by a way that takes time is on the statement before it has arrived: whoever took it for money would give away what is not
+/// there.
+#[tokio::test]
+async fn a_payment_on_its_way_has_not_arrived() {
+    for status in [json!("pending"), json!("failed"), json!("thinking"), Value::Null] {
+        let charge = json!({ "object": "charge", "status": status, "paid": true, "amount": 15_000,
+            "amount_captured": 15_000, "currency": "sar", "payment_intent": "pi_1" });
+        for kind in ["charge", "payment"] {
+            let all = lines(&[movement("txn_1", kind, 15_000, charge.clone())]).await;
+            assert!(matches!(&all[0].what, What::Announced { .. }), "{kind} {status}: {:?}", all[0].what);
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_settles_in_another_currency_is_told_in_both() {
-    let charge = json!({ "object": "charge", "amount": 15_000, "currency": "kwd", "payment_intent": "pi_1" });
+    let charge = json!({ "object": "charge", "status": "succeeded", "amount": 15_000, "currency": "kwd", "payment_intent": "pi_1" });
     let mut movement = movement("txn_1", "charge", 4_000, charge);
     movement["currency"] = json!("usd");
     movement["fee"] = json!(146);
@@ -94,7 +108,7 @@ async fn what_settles_in_another_currency_is_told_in_both() {
 
 #[tokio::test]
 async fn money_that_cannot_be_said_exactly_is_told_as_such_and_hides_no_line() {
-    let charge = json!({ "object": "charge", "amount": 550, "currency": "isk", "payment_intent": "pi_1" });
+    let charge = json!({ "object": "charge", "status": "succeeded", "amount": 550, "currency": "isk", "payment_intent": "pi_1" });
     let all = lines(&[movement("txn_1", "charge", 550, charge)]).await;
     assert_eq!(all[0].money, None);
     assert!(matches!(&all[0].what, What::Captured { capture, .. } if capture.as_deref() == Some("pi_1")));
