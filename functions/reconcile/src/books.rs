@@ -11,12 +11,13 @@ mod statements;
 
 pub use report::{AccountSum, Break, Report};
 
+use escrow_domain::currency::Currency;
 use escrow_domain::escrow::Escrow;
-use escrow_domain::id::{PayoutId, TopUpId};
+use escrow_domain::id::{PayoutId, TopUpId, UserId};
 use escrow_domain::journal::Entry;
-use escrow_domain::payout::Payout;
+use escrow_domain::payout::{self, Payout};
 use escrow_domain::time::Timestamp;
-use escrow_domain::top_up::TopUp;
+use escrow_domain::top_up::{self, TopUp};
 use escrow_domain::verify;
 use escrow_domain::wallet::MovedBy;
 use escrow_store::scan::{Scanned, Stored};
@@ -57,8 +58,15 @@ impl<'a> Books<'a> {
             Ok(Stored::Wallet(wallet)) => {
                 let name = format!("wallet:{}:{}", wallet.owner, wallet.currency);
                 self.report.wallets = self.report.wallets.saturating_add(1);
-                let lines = self.statements.wallet(self.store, &wallet, &mut self.report.breaks_of(&name)).await?;
+                let mut broken = Vec::new();
+                let lines = self.statements.wallet(self.store, &wallet, &mut broken).await?;
                 self.report.lines = self.report.lines.saturating_add(lines);
+                for what in broken {
+                    self.report.broken(&name, Some((&wallet.owner, wallet.currency)), what);
+                }
+                if let Some(reason) = wallet.hold {
+                    self.report.holds.push((wallet.owner, wallet.currency, reason));
+                }
             }
             Ok(Stored::Line(line)) => self.statements.line(&line),
             Ok(Stored::Parked(parked)) => {
@@ -66,7 +74,7 @@ impl<'a> Books<'a> {
             }
             // Parts of aggregates that are read with them, and things without money.
             Ok(Stored::Page(_) | Stored::Evidence(_) | Stored::Seller(_) | Stored::Other) => {}
-            Err(unreadable) => self.report.broken(&item.key.to_string(), unreadable.to_string()),
+            Err(unreadable) => self.report.broken(&item.key.to_string(), None, unreadable.to_string()),
         }
         Ok(())
     }
@@ -75,7 +83,8 @@ impl<'a> Books<'a> {
         self.report.escrows = self.report.escrows.saturating_add(1);
         let pages = if escrow.journal.paged == 0 { Vec::new() } else { self.store.journal_entries(escrow).await? };
         if let Err(error) = verify::check_history(escrow, &pages) {
-            self.report.broken(&escrow.id.to_string(), error.to_string());
+            let seller = (&escrow.terms.seller, escrow.terms.currency);
+            self.report.broken(&escrow.id.to_string(), Some(seller), error.to_string());
         }
         self.entries(MovedBy::Escrow(escrow.id), pages.iter().chain(&escrow.journal.entries));
         Ok(())
@@ -83,8 +92,9 @@ impl<'a> Books<'a> {
 
     fn payout(&mut self, payout: &Payout) {
         self.report.payouts = self.report.payouts.saturating_add(1);
-        if let Err(error) = payout.check_history() {
-            self.report.broken(&payout.id.to_string(), error.to_string());
+        if let Err(error) = payout::verify::check_history(payout) {
+            let owner = (&payout.owner, payout.money.currency);
+            self.report.broken(&payout.id.to_string(), Some(owner), error.to_string());
         }
         let id: PayoutId = payout.id;
         self.entries(MovedBy::Payout(id), &payout.journal.entries);
@@ -93,8 +103,9 @@ impl<'a> Books<'a> {
 
     fn top_up(&mut self, top_up: &TopUp) {
         self.report.top_ups = self.report.top_ups.saturating_add(1);
-        if let Err(error) = top_up.check_history() {
-            self.report.broken(&top_up.id.to_string(), error.to_string());
+        if let Err(error) = top_up::verify::check_history(top_up) {
+            let owner = (&top_up.owner, top_up.money.currency);
+            self.report.broken(&top_up.id.to_string(), Some(owner), error.to_string());
         }
         let id: TopUpId = top_up.id;
         self.entries(MovedBy::TopUp(id), &top_up.journal.entries);
@@ -108,15 +119,20 @@ impl<'a> Books<'a> {
         }
     }
 
+    /// Takes note of a break that somebody else has found, at an aggregate that moves this wallet.
+    pub(crate) fn broken(&mut self, at: &str, wallet: Option<(&UserId, Currency)>, what: String) {
+        self.report.broken(at, wallet, what);
+    }
+
     /// Everything was read: what was found.
     #[must_use]
     pub fn close(self) -> Report {
         let Self { ledger, statements, mut report, .. } = self;
-        for (name, what) in statements.close() {
-            report.broken(&name, what);
+        for (owner, currency, what) in statements.close() {
+            report.broken(&format!("wallet:{owner}:{currency}"), Some((&owner, currency)), what);
         }
         for currency in ledger.unbalanced() {
-            report.broken("ledger", format!("the accounts in {currency} do not sum to zero"));
+            report.broken("ledger", None, format!("the accounts in {currency} do not sum to zero"));
         }
         report.accounts = ledger.sums();
         report.ok = report.breaks_found == 0;

@@ -69,6 +69,10 @@ pub enum Measure {
     SweepParked(u32),
     /// A change that lost its race too often.
     Contended,
+    /// Invariants that the reconciler has found broken, twice.
+    Breaks(u64),
+    /// Facts that the reconciler has found in a gateway's own lists, whose webhooks were lost.
+    WebhooksMissed(u64),
 }
 
 /// Where the records go.
@@ -157,6 +161,8 @@ fn shape(measure: Measure) -> Shape {
         Measure::SweepLateness(late) => time("SweepLateness", late, vec![]),
         Measure::SweepParked(number) => count("SweepParked", number.into(), vec![]),
         Measure::Contended => count("Contended", 1, vec![]),
+        Measure::Breaks(number) => count("LedgerBreaks", number, vec![]),
+        Measure::WebhooksMissed(number) => count("WebhooksMissed", number, vec![]),
     }
 }
 
@@ -208,6 +214,8 @@ mod tests {
             Measure::SweepLateness(Period::seconds(30)),
             Measure::SweepParked(2),
             Measure::Contended,
+            Measure::Breaks(1),
+            Measure::WebhooksMissed(2),
         ]);
         all
     }

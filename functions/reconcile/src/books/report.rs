@@ -1,5 +1,7 @@
 //! What was found.
 
+use escrow_domain::currency::Currency;
+use escrow_domain::id::UserId;
 use serde::Serialize;
 
 /// So many breaks are told of one by one; the rest is counted.
@@ -30,6 +32,9 @@ pub struct Report {
     pub breaks: Vec<Break>,
     /// The balances of the platform's own accounts, and of everybody else's taken together.
     pub accounts: Vec<AccountSum>,
+    /// Wallets that are on hold, and why.
+    #[serde(skip)]
+    pub(crate) holds: Vec<(UserId, Currency, String)>,
 }
 
 /// Something that does not hold.
@@ -39,6 +44,16 @@ pub struct Break {
     pub at: String,
     /// What does not hold.
     pub what: String,
+    #[serde(skip)]
+    wallet: Option<(UserId, Currency)>,
+}
+
+impl Break {
+    /// The wallet that it touches, where it touches one.
+    #[must_use]
+    pub const fn wallet(&self) -> Option<&(UserId, Currency)> {
+        self.wallet.as_ref()
+    }
 }
 
 /// The balance of an account.
@@ -53,15 +68,28 @@ pub struct AccountSum {
 }
 
 impl Report {
-    pub(crate) fn broken(&mut self, at: &str, what: impl Into<String>) {
+    /// Takes note of a break, and of the wallet that it touches.
+    pub(crate) fn broken(&mut self, at: &str, wallet: Option<(&UserId, Currency)>, what: impl Into<String>) {
         self.breaks_found = self.breaks_found.saturating_add(1);
         if self.breaks.len() < MOST_BREAKS {
-            self.breaks.push(Break { at: at.to_owned(), what: what.into() });
+            let wallet = wallet.map(|(owner, currency)| (owner.clone(), currency));
+            self.breaks.push(Break { at: at.to_owned(), what: what.into(), wallet });
         }
     }
 
-    /// Takes note of breaks of one aggregate.
-    pub(crate) fn breaks_of<'a>(&'a mut self, at: &'a str) -> impl FnMut(String) + 'a {
-        move |what| self.broken(at, what)
+    /// Whether every break is told of one by one.
+    pub(crate) fn is_complete(&self) -> bool {
+        u64::try_from(self.breaks.len()) == Ok(self.breaks_found)
+    }
+
+    /// Of what a first reading found, what a second one has found again.
+    #[must_use]
+    pub(crate) fn confirmed_by(mut self, second: Self) -> Self {
+        let seen = |found: &Break| second.breaks.contains(found);
+        if self.is_complete() {
+            self.breaks.retain(seen);
+            self.breaks_found = u64::try_from(self.breaks.len()).unwrap_or(u64::MAX);
+        }
+        Self { ok: self.breaks_found == 0, breaks: self.breaks, breaks_found: self.breaks_found, ..second }
     }
 }

@@ -83,7 +83,7 @@ impl Statements {
         &mut self,
         store: &Store,
         wallet: &Wallet,
-        broken: &mut impl FnMut(String),
+        broken: &mut Vec<String>,
     ) -> Result<u64, StoreError> {
         let (mut balance, mut earned, mut number) = (0_i64, 0_i64, 0_u64);
         let mut lines_hash = 0_u128;
@@ -94,10 +94,10 @@ impl Statements {
             }
             for line in lines.into_iter().take_while(|line| line.number < wallet.lines) {
                 if line.number != number {
-                    broken(format!("line {number} is missing"));
+                    broken.push(format!("line {number} is missing"));
                 }
                 if line.before != balance || line.before.checked_add(line.units) != Some(line.after) {
-                    broken(format!("line {} does not follow from the one before", line.number));
+                    broken.push(format!("line {} does not follow from the one before", line.number));
                 }
                 balance = line.after;
                 if line.kind == LineKind::Release {
@@ -110,13 +110,13 @@ impl Statements {
             }
         }
         if number != wallet.lines {
-            broken(format!("it has {number} lines and counts {}", wallet.lines));
+            broken.push(format!("it has {number} lines and counts {}", wallet.lines));
         }
         if wallet.balance() != balance || wallet.earned.units() != earned {
-            broken("it is not what its lines sum up to".to_owned());
+            broken.push("it is not what its lines sum up to".to_owned());
         }
         if !wallet.available.is_zero() && !wallet.debt.is_zero() {
-            broken("money is available while there is debt".to_owned());
+            broken.push("money is available while there is debt".to_owned());
         }
         let known = self.wallets.entry((wallet.owner.clone(), wallet.currency)).or_default();
         known.difference = known.difference.wrapping_sub(lines_hash);
@@ -125,11 +125,11 @@ impl Statements {
     }
 
     /// Everything was read: what does not fit, by wallet.
-    pub(super) fn close(self) -> Vec<(String, String)> {
+    pub(super) fn close(self) -> Vec<(UserId, Currency, &'static str)> {
         let live = self.cutoff.is_some();
         let mut breaks = Vec::new();
         for ((owner, currency), known) in self.wallets {
-            let mut broken = |what: &str| breaks.push((format!("wallet:{owner}:{currency}"), what.to_owned()));
+            let mut broken = |what| breaks.push((owner.clone(), currency, what));
             match known.wallet {
                 None if known.has_lines => broken("lines without a wallet"),
                 // A payout that is still being decided on while the table is read.
