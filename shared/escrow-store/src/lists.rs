@@ -264,7 +264,7 @@ impl Store {
 }
 
 /// The name of a statement in its cursors.
-const STATEMENT: &str = "statement";
+pub(crate) const STATEMENT: &str = "statement";
 
 fn loaded(key: &Key, item: Item) -> Loaded {
     let seen = Seen::of(&item);
