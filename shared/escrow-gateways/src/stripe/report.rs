@@ -190,8 +190,8 @@ fn what(movement: &Movement<'_>) -> Result<(Option<escrow_domain::money::Money>,
             let origin = wire::origin(charge.metadata.as_ref());
             (money, What::CaptureFailed { capture: charge.payment_intent, origin })
         }
-        // A failed refund's money comes back under the refund's own type or under one for failures: the sign tells.
-        ("refund" | "payment_refund" | "refund_failure", "refund") => {
+        // A failed refund's money comes back under the refund's own type, under one for failures, or as an adjustment: the sign tells.
+        ("refund" | "payment_refund" | "refund_failure" | "adjustment", "refund") => {
             let refund: wire::Refund = parse(source)?;
             let (money, ours) = (refund.money(), refund.refund());
             let (reference, capture) = (refund.id, refund.payment_intent);
@@ -211,6 +211,12 @@ fn what(movement: &Movement<'_>) -> Result<(Option<escrow_domain::money::Money>,
             let back: Returned = parse(source)?;
             let money = money(back.amount, back.currency.as_deref());
             (money, What::TransferReversed { reference: back.id, transfer: back.transfer })
+        }
+        // Where the source is the transfer itself, the return has no other name than its line's.
+        ("transfer_refund" | "transfer_cancel" | "transfer_failure", "transfer") => {
+            let transfer: wire::Transfer = parse(source)?;
+            let money = money(movement.amount.checked_abs(), Some(&movement.currency));
+            (money, What::TransferReversed { reference: movement.id.clone(), transfer: Some(transfer.id) })
         }
         // Both directions of a chargeback are adjustments; the sign tells which.
         ("adjustment", "dispute") => {
