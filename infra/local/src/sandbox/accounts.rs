@@ -49,6 +49,9 @@ pub(super) struct Account {
     pub(super) currently_due: Vec<String>,
     /// The bank account that payouts go to, once there is one: `ba_…`.
     pub(super) bank: Option<String>,
+    /// The seller has taken the platform's access away: for the platform there is no such account any more.
+    #[serde(default)]
+    pub(super) gone: bool,
 }
 
 /// Who is responsible for what (docs.stripe.com/connect/accounts, "controller properties").
@@ -155,6 +158,7 @@ fn asked(change: &mut Change<'_>, form: &mut Params) -> Result<Account, Refusal>
         submitted: false,
         currently_due: owned(ASKED_AT_FIRST),
         bank: None,
+        gone: false,
     })
 }
 
@@ -243,7 +247,7 @@ fn controller(form: &mut Params) -> Result<Controller, Refusal> {
 
 /// `GET /v1/accounts/{id}`. Stripe tells an account that is not there and one of somebody else apart for nobody.
 pub(super) fn find<'b>(book: &'b Book, id: &str) -> Result<&'b Account, Refusal> {
-    book.accounts.get(id).ok_or_else(|| {
+    book.account(id).ok_or_else(|| {
         let shown: String = id.chars().take(120).collect();
         let message = format!(
             "The provided key does not have access to account '{shown}' (or that account does not exist). Application access may have been revoked."
@@ -265,7 +269,7 @@ pub(super) fn link(change: &mut Change<'_>, mut form: Params, public_url: &str) 
     form.ignore("collect");
     form.ignore("collection_options");
     form.finish()?;
-    if !change.book.accounts.contains_key(&account) {
+    if change.book.account(&account).is_none() {
         return Err(Refusal { status: 400, ..Refusal::missing("account", &account, "account") });
     }
     let now = change.now_s();
@@ -330,6 +334,14 @@ pub(super) fn turn(change: &mut Change<'_>, account: &Account, outcome: Outcome,
         change.event_of(&turned.id, "account.updated", after, Some(Value::Object(former)));
     }
     turned
+}
+
+/// The seller takes the platform's access away.
+pub(super) fn disconnect(change: &mut Change<'_>, account: Account) {
+    let id = account.id.clone();
+    change.put(Record::Account(Account { gone: true, ..account }));
+    let application = json!({"id": "ca_HoldfastSandbox0001", "object": "application", "name": "Holdfast"});
+    change.event_of(&id, "account.application.deauthorized", application, None);
 }
 
 /// <https://docs.stripe.com/api/accounts/object>

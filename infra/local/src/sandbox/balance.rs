@@ -33,6 +33,10 @@ pub(super) struct Transaction {
 #[serde(rename_all = "snake_case")]
 pub(super) enum Cause {
     Charge,
+    /// The charge of a way to pay that takes time: it is there from its beginning, pending.
+    Payment,
+    /// What was begun did not come.
+    PaymentFailure,
     Refund,
     /// A refund that did not arrive has come back.
     RefundFailure,
@@ -49,6 +53,8 @@ impl Cause {
     pub(super) const fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Charge => ("charge", "charge"),
+            Self::Payment => ("payment", "charge"),
+            Self::PaymentFailure => ("payment_failure_refund", "charge_failure"),
             Self::Refund => ("refund", "refund"),
             Self::RefundFailure => ("refund_failure", "refund_failure"),
             Self::Dispute => ("adjustment", "dispute"),
@@ -76,6 +82,9 @@ pub(super) const fn fee(amount: i64) -> i64 {
     amount * 29 / 1_000
 }
 
+/// When money is available that has not come yet: as far away as Stripe's timestamps go in its SDKs.
+const NEVER: i64 = 253_402_300_799;
+
 /// Writes a movement down.
 pub(super) fn book(change: &mut Change<'_>, movement: &Movement<'_>) {
     let now = change.now_s();
@@ -84,7 +93,11 @@ pub(super) fn book(change: &mut Change<'_>, movement: &Movement<'_>) {
         id: movement.id.to_owned(),
         number: change.number(),
         created: now,
-        available_on: if movement.cause == Cause::Charge { now.saturating_add(wait) } else { now },
+        available_on: match movement.cause {
+            Cause::Charge => now.saturating_add(wait),
+            Cause::Payment => NEVER,
+            _ => now,
+        },
         amount: movement.amount,
         fee: movement.fee,
         currency: movement.currency.to_owned(),
@@ -131,6 +144,16 @@ pub(super) fn missing(book: &mut Book) -> Vec<Record> {
         records.push(record);
     }
     records
+}
+
+/// What was pending has come, and waits like any other charge; or it has not, and what takes it away again comes with it.
+/// False if nothing was pending under this id.
+pub(super) fn end_waiting(change: &mut Change<'_>, id: &str, has_come: bool) -> bool {
+    let wait = if has_come { change.book.switches.balance.available_after_s } else { 0 };
+    let available_on = change.now_s().saturating_add(wait);
+    let Some(transaction) = change.book.transactions.get(id).cloned() else { return false };
+    change.put(Record::Transaction(Transaction { available_on, ..transaction }));
+    true
 }
 
 /// Money that the platform puts into its balance or takes out of it, by hand.

@@ -152,6 +152,9 @@ pub(super) struct Charge {
     pub(super) status: ChargeStatus,
     pub(super) method: String,
     pub(super) transaction: String,
+    /// By which the money that was pending left the balance again.
+    #[serde(default)]
+    pub(super) failure_transaction: Option<String>,
 }
 
 /// Stripe's `status` of a charge.
@@ -492,6 +495,11 @@ impl Book {
     pub(super) fn refunded(&self, charge: &str) -> i64 {
         let of_charge = self.refunds.values().filter(|refund| refund.charge == charge && refund.status.takes_money());
         of_charge.map(|refund| refund.amount).sum()
+    }
+
+    /// A connected account that the platform may use.
+    pub(super) fn account(&self, id: &str) -> Option<&Account> {
+        self.accounts.get(id).filter(|account| !account.gone)
     }
 
     /// The disputes about a charge.

@@ -187,48 +187,60 @@ pub(super) fn capture_again(change: &mut Change<'_>, intent: &Intent, amount: Op
 
 /// The money is taken, and told of.
 pub(super) fn take(change: &mut Change<'_>, intent: &mut Intent) {
-    charge(change, intent, ChargeStatus::Succeeded);
+    let charge = charge(change, intent, ChargeStatus::Succeeded);
+    // What was pending is in the balance already.
+    if !balance::end_waiting(change, &charge.transaction, true) {
+        move_balance(change, intent, &charge, Cause::Charge);
+    }
     intent.status = IntentStatus::Succeeded;
     change.put(Record::Intent(intent.clone()));
     change.event("payment_intent.succeeded", objects::intent(intent));
-    if let Some(taken) = intent.charges.last() {
-        let movement = Movement {
-            id: &taken.transaction,
-            cause: Cause::Charge,
-            amount: intent.amount,
-            fee: balance::fee(intent.amount),
-            currency: &intent.currency,
-            source: Some(&taken.id),
-        };
-        balance::book(change, &movement);
-        change.event("charge.succeeded", objects::charge(change.book, intent, taken));
-    }
+    change.event("charge.succeeded", objects::charge(change.book, intent, &charge));
 }
 
 /// The card was declined, or the money did not come: the buyer may try again. The caller tells of it.
 pub(super) fn fail(change: &mut Change<'_>, intent: &mut Intent) {
-    charge(change, intent, ChargeStatus::Failed);
+    let charge = charge(change, intent, ChargeStatus::Failed);
+    if balance::end_waiting(change, &charge.transaction, false) {
+        move_balance(change, intent, &charge, Cause::PaymentFailure);
+    }
     intent.status = IntentStatus::RequiresPaymentMethod;
     change.put(Record::Intent(intent.clone()));
 }
 
 /// The money is on its way. The caller tells of it.
 pub(super) fn begin(change: &mut Change<'_>, intent: &mut Intent) {
-    charge(change, intent, ChargeStatus::Pending);
+    let charge = charge(change, intent, ChargeStatus::Pending);
+    move_balance(change, intent, &charge, Cause::Payment);
     intent.status = IntentStatus::Processing;
     change.put(Record::Intent(intent.clone()));
 }
 
 /// The latest charge gets this status if it was pending; otherwise a new one is made.
-fn charge(change: &Change<'_>, intent: &mut Intent, status: ChargeStatus) {
-    match intent.charges.last_mut().filter(|charge| charge.status == ChargeStatus::Pending) {
-        Some(pending) => pending.status = status,
-        None => intent.charges.push(Charge {
-            id: random_id("ch_3", 23),
-            created: change.now_s(),
-            status,
-            method: random_id("pm_1", 23),
-            transaction: random_id("txn_3", 23),
-        }),
+fn charge(change: &Change<'_>, intent: &mut Intent, status: ChargeStatus) -> Charge {
+    let pending = intent.charges.pop_if(|charge| charge.status == ChargeStatus::Pending);
+    let mut charge = pending.unwrap_or_else(|| Charge {
+        id: random_id("ch_3", 23),
+        created: change.now_s(),
+        status,
+        method: random_id("pm_1", 23),
+        transaction: random_id("txn_3", 23),
+        failure_transaction: None,
+    });
+    if charge.status == ChargeStatus::Pending && status == ChargeStatus::Failed {
+        charge.failure_transaction = Some(random_id("txn_3", 23));
     }
+    charge.status = status;
+    intent.charges.push(charge.clone());
+    charge
+}
+
+fn move_balance(change: &mut Change<'_>, intent: &Intent, charge: &Charge, cause: Cause) {
+    let fee = balance::fee(intent.amount);
+    let (id, amount, fee) = match (&charge.failure_transaction, cause) {
+        (Some(failure), Cause::PaymentFailure) => (failure, -intent.amount, -fee),
+        _ => (&charge.transaction, intent.amount, fee),
+    };
+    let movement = Movement { id, cause, amount, fee, currency: &intent.currency, source: Some(&charge.id) };
+    balance::book(change, &movement);
 }

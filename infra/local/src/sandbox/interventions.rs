@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use http::HeaderMap;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::book::{Book, Dispute, DisputeStatus, RefundStatus};
 use super::disputes::{Funds, Opening};
@@ -226,12 +227,33 @@ pub(super) async fn turn_account(
 ) -> Response {
     let done = read::<Played>(&headers, &body).and_then(|played| {
         by_hand(&sandbox, |change| {
-            let account = change.book.accounts.get(&id).cloned().ok_or_else(|| LocalRefusal::missing("account"))?;
+            let account = change.book.account(&id).cloned().ok_or_else(|| LocalRefusal::missing("account"))?;
             Ok(accounts::shown(&accounts::turn(change, &account, played.outcome, played.currently_due)))
         })
     });
     answer(done)
 }
+
+/// `POST …/accounts/{id}/disconnect`
+pub(super) async fn disconnect_account(
+    State(sandbox): State<Sandbox>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let done = read::<Nothing>(&headers, &body).and_then(|Nothing {}| {
+        by_hand(&sandbox, |change| {
+            let account = change.book.account(&id).cloned().ok_or_else(|| LocalRefusal::missing("account"))?;
+            accounts::disconnect(change, account);
+            Ok(json!({"account": id, "connected": false}))
+        })
+    });
+    answer(done)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

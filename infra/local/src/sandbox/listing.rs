@@ -264,7 +264,7 @@ fn transactions(book: &Book, now_s: i64, query: &mut Params) -> Result<Value, Re
 }
 
 fn accounts(book: &Book, query: &mut Params) -> Result<Value, Refusal> {
-    let entries = book.accounts.values().map(|account| Entry {
+    let entries = book.accounts.values().filter(|account| !account.gone).map(|account| Entry {
         id: &account.id,
         number: account.number,
         created: account.created,
@@ -395,7 +395,7 @@ fn expand(book: &Book, now_s: i64, value: &mut Value, path: &[&str]) -> bool {
 fn object(book: &Book, now_s: i64, id: &str) -> Option<Value> {
     let (kind, _) = id.split_once('_')?;
     match kind {
-        "acct" => book.accounts.get(id).map(super::accounts::shown),
+        "acct" => book.account(id).map(super::accounts::shown),
         "ch" => book.charge(id).map(|(intent, charge)| objects::charge(book, intent, charge)),
         "du" => book.disputes.get(id).map(|dispute| objects::dispute(book, dispute)),
         "pi" => book.intents.get(id).map(objects::intent),

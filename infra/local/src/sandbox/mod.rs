@@ -193,6 +193,7 @@ impl Sandbox {
             .route(&format!("{switches}/sessions/{{id}}/second_capture"), post(interventions::second_capture))
             .route(&format!("{switches}/payment_intents/{{id}}/second_capture"), post(interventions::second_capture))
             .route(&format!("{switches}/accounts/{{id}}"), post(interventions::turn_account))
+            .route(&format!("{switches}/accounts/{{id}}/disconnect"), post(interventions::disconnect_account))
             .route(&format!("{switches}/accounts/{{id}}/payouts"), post(interventions::pay_out))
             .route(&format!("{switches}/payouts/{{id}}"), post(interventions::turn_payout))
             .route(&format!("{switches}/transfers/{{id}}/reversals"), post(interventions::reverse_transfer))

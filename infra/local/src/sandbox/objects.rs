@@ -215,6 +215,8 @@ pub(super) fn charge(book: &Book, intent: &Intent, charge: &Charge) -> Value {
     let refunded = book.refunded(&charge.id);
     let succeeded = charge.status == ChargeStatus::Succeeded;
     let failed = charge.status == ChargeStatus::Failed;
+    // What was pending before it failed has been in the balance, and stays in its books.
+    let is_booked = !failed || charge.failure_transaction.is_some();
     let outcome = if failed {
         json!({"advice_code": "try_again_later", "network_advice_code": null, "network_decline_code": "01",
                "network_status": "declined_by_network", "reason": "generic_decline", "risk_level": "normal",
@@ -229,17 +231,18 @@ pub(super) fn charge(book: &Book, intent: &Intent, charge: &Charge) -> Value {
         "id": charge.id,
         "object": "charge",
         "amount": intent.amount,
-        "amount_captured": if succeeded { intent.amount } else { 0 },
+        "amount_captured": if is_booked { intent.amount } else { 0 },
         "amount_refunded": refunded,
-        "balance_transaction": succeeded.then_some(&charge.transaction),
+        "balance_transaction": is_booked.then_some(&charge.transaction),
         "billing_details": {"address": address(), "email": "buyer@example.com", "name": "Sandbox Buyer", "phone": null,
                             "tax_id": null},
         "calculated_statement_descriptor": "HOLDFAST SANDBOX",
-        "captured": succeeded,
+        "captured": is_booked,
         "created": charge.created,
         "currency": intent.currency,
         "description": intent.data.description,
         "disputed": book.disputes_about(&charge.id).next().is_some(),
+        "failure_balance_transaction": charge.failure_transaction,
         "failure_code": failed.then_some("card_declined"),
         "failure_message": failed.then_some("Your card was declined."),
         "fraud_details": {},
@@ -263,7 +266,6 @@ pub(super) fn charge(book: &Book, intent: &Intent, charge: &Charge) -> Value {
             "application_fee",
             "application_fee_amount",
             "customer",
-            "failure_balance_transaction",
             "on_behalf_of",
             "receipt_email",
             "receipt_number",

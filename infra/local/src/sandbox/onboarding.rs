@@ -48,7 +48,7 @@ pub(super) async fn show(State(sandbox): State<Sandbox>, Path((account, token)):
 
 fn find(book: &Book, account: &str, token: &str) -> Option<(Account, AccountLink)> {
     let link = book.links.get(token).filter(|link| link.account == account)?;
-    Some((book.accounts.get(account)?.clone(), link.clone()))
+    Some((book.account(account)?.clone(), link.clone()))
 }
 
 fn nothing_here() -> Response {

@@ -3,7 +3,8 @@
 //! An intent without a session has one as well, in place of the merchant's own page: `/sandbox/stripe/pay/{intent}`, by its id
 //! (`pi_…`) or by its client secret, which is what the merchant's page gets to know.
 //!
-//! A JSON body plays the buyer and is answered with JSON. The page's own form does the same and is answered with a redirect,
+//! A JSON body plays the buyer and is answered with JSON: `{"outcome": "paid" | "declined" | "pending" | "expired", duplicates?,
+//! delay_ms?, shuffle?, late?}`; what is pending ends with another `paid` or `declined`, `late` pays what is over already. The page's own form does the same and is answered with a redirect,
 //! so it works without a script.
 
 use axum::body::Bytes;

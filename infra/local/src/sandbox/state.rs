@@ -52,7 +52,7 @@ pub(super) fn shown(book: &Book, now_s: i64) -> Value {
         .accounts
         .values()
         .map(|account| {
-            json!({"id": account.id, "standing": account.standing, "takes_transfers": account.takes_transfers(),
+            json!({"id": account.id, "standing": account.standing, "takes_transfers": account.takes_transfers(), "connected": !account.gone,
                    "currently_due": account.currently_due, "metadata": account.metadata})
         })
         .collect();

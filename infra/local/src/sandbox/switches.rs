@@ -11,6 +11,7 @@
 //! | `POST …/refunds/{id}` `{status: "succeeded" \| "failed" \| "canceled"}` | a refund ends, or fails after all |
 //! | `POST …/sessions/{id}/second_capture` `{amount?}`, `POST …/payment_intents/{id}/second_capture` `{amount?}` | the same buyer's money is taken once more |
 //! | `POST …/accounts/{id}` `{outcome: "complete" \| "pending" \| "incomplete" \| "rejected", currently_due?}` | Stripe changes its mind about a seller |
+//! | `POST …/accounts/{id}/disconnect` | the seller takes the platform's access away |
 //! | `POST …/accounts/{id}/payouts` `{amount?, currency?, status?: "pending" \| "in_transit" \| "paid" \| "failed", failure_code?}` | the account pays out to its bank: all that it has, and at once, unless said otherwise |
 //! | `POST …/payouts/{id}` `{status: "in_transit" \| "paid" \| "failed" \| "canceled", failure_code?}` | the payout goes on; what was paid may still fail |
 //! | `POST …/transfers/{id}/reversals` `{amount?}` | somebody takes a transfer back in the dashboard |
@@ -54,6 +55,7 @@ const USAGE: &[&str] = &[
     "POST /_local/sandbox/stripe/refunds/{id} {status: succeeded|failed|canceled}",
     "POST /_local/sandbox/stripe/sessions/{id}/second_capture {amount?}; also payment_intents/{id}/second_capture",
     "POST /_local/sandbox/stripe/accounts/{id} {outcome: complete|pending|incomplete|rejected, currently_due?: [field]}",
+    "POST /_local/sandbox/stripe/accounts/{id}/disconnect",
     "POST /_local/sandbox/stripe/accounts/{id}/payouts {amount?, currency?, status?: pending|in_transit|paid|failed, failure_code?}",
     "POST /_local/sandbox/stripe/payouts/{id} {status: in_transit|paid|failed|canceled, failure_code?}",
     "POST /_local/sandbox/stripe/transfers/{id}/reversals {amount?}",

@@ -71,7 +71,7 @@ pub(super) fn create(change: &mut Change<'_>, mut form: Params) -> Result<Value,
         let message = "This value must be greater than or equal to 1.";
         return Err(Refusal::param("parameter_invalid_integer", "amount".to_owned(), message));
     }
-    let account = change.book.accounts.get(&destination);
+    let account = change.book.account(&destination);
     let account = account
         .ok_or_else(|| Refusal { status: 400, ..Refusal::missing("destination", &destination, "destination") })?;
     if !account.takes_transfers() {

@@ -158,6 +158,27 @@ async fn stripe_may_change_its_mind_about_a_seller() {
 }
 
 #[tokio::test]
+async fn a_seller_who_leaves_is_out_of_the_platforms_reach() {
+    let bench = Bench::new().await;
+    let account = bench.seller().await;
+    let link = bench.link(&account).await;
+    let path = format!("/_local/sandbox/stripe/accounts/{account}/disconnect");
+    assert_eq!(bench.tell(&path, "").await.status, 200);
+    bench.sandbox.deliver_due().await;
+    let told = bench.endpoint.bodies().pop().unwrap();
+    assert_eq!(
+        (told["type"].as_str(), told["account"].as_str()),
+        (Some("account.application.deauthorized"), Some(account.as_str()))
+    );
+    assert_eq!(bench.get(&format!("accounts/{account}")).await.verdict(), "403 account_invalid");
+    assert_eq!(bench.get("accounts").await.json()["data"], json!([]));
+    let transfer = format!("amount=1&currency=sar&destination={account}");
+    assert_eq!(bench.post("transfers", &transfer).await.verdict(), "400 resource_missing");
+    assert_eq!(bench.browse(&link, None).await, "404");
+    assert_eq!(bench.tell(&path, "").await.verdict(), "404 not_found");
+}
+
+#[tokio::test]
 async fn a_link_is_good_once_and_for_five_minutes() {
     let bench = Bench::new().await;
     let account = bench.account().await;

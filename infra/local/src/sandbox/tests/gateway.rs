@@ -2,13 +2,14 @@
 
 use super::*;
 use escrow_domain::currency::Currencies;
-use escrow_domain::id::{EscrowId, GatewayName, PaymentId, RefundId};
+use escrow_domain::id::{EscrowId, GatewayName, PaymentId, PayoutId, RefundId};
 use escrow_domain::money::Money;
 use escrow_domain::payment::Mode;
+use escrow_domain::payout::BankStatus;
 use escrow_domain::time::Period;
 use escrow_gateways::{
-    CallError, Deadline, Fact, Gateway, Gateways, OpenCheckout, PaymentStanding, RefundAsk, RefundState,
-    Whose,
+    AccountAsk, CallError, Deadline, Fact, Gateway, Gateways, OpenCheckout, PaymentStanding, RefundAsk, RefundState,
+    Refusal, TransferAsk, TransferState, What, Whose,
 };
 
 fn gateways(bench: &Bench) -> Gateways {
@@ -71,7 +72,7 @@ async fn a_payment_goes_from_checkout_to_refund() {
     bench.play(&opened.reference, r#"{"outcome": "pending"}"#).await;
     assert_eq!(stripe.look_up_payment(&opened.reference, soon()).await.unwrap(), PaymentStanding::Processing);
     let told = facts(&bench, stripe).await;
-    assert!(told.iter().all(|fact| matches!(fact, Fact::PaymentProcessing(_))) && told.len() == 1, "{told:?}");
+    assert!(told.iter().all(|fact| matches!(fact, Fact::PaymentProcessing(_))) && told.len() == 2, "{told:?}");
 
     bench.play(&opened.reference, r#"{"outcome": "paid", "duplicates": 1}"#).await;
     let PaymentStanding::Paid(paid) = stripe.look_up_payment(&opened.reference, soon()).await.unwrap() else {
@@ -140,4 +141,191 @@ async fn every_fault_is_understood_as_what_it_is() {
         let error = stripe.open_checkout(&ask(), fault, soon()).await.unwrap_err();
         assert!(format!("{error:?}").starts_with(understood), "{fault}: {error:?}");
     }
+}
+
+#[tokio::test]
+async fn a_form_on_the_shops_own_page_goes_from_its_secret_to_money() {
+    let bench = Bench::new().await;
+    let gateways = gateways(&bench);
+    let stripe = gateways.get(GatewayName::Stripe).unwrap();
+    let ask = OpenCheckout { mode: Mode::Elements, ..ask() };
+    let opened = stripe.open_checkout(&ask, "pay-1", soon()).await.unwrap();
+    assert_eq!(stripe.open_checkout(&ask, "pay-1", soon()).await.unwrap(), opened);
+    let secret = opened.client_secret.clone().unwrap();
+    assert_eq!(
+        (opened.url, stripe.look_up_payment(&opened.reference, soon()).await.unwrap()),
+        (None, PaymentStanding::Open)
+    );
+    for (outcome, standing, fact) in [
+        ("declined", "Open", "PaymentDeclined"),
+        ("pending", "Processing", "PaymentProcessing"),
+        ("declined", "Open", "PaymentDeclined"),
+        ("paid", "Paid", "PaymentPaid"),
+    ] {
+        assert_eq!(bench.play(&secret, &format!("{{\"outcome\": \"{outcome}\"}}")).await.status, 200);
+        let stands = stripe.look_up_payment(&opened.reference, soon()).await.unwrap();
+        assert!(format!("{stands:?}").starts_with(standing), "{outcome}: {stands:?}");
+        let told = facts(&bench, stripe).await;
+        assert!(told.len() == 1 && format!("{told:?}").starts_with(&format!("[{fact}")), "{outcome}: {told:?}");
+    }
+    let closed = stripe.close_payment(&opened.reference, "close-1", soon()).await.unwrap();
+    assert!(matches!(closed, PaymentStanding::Paid(_)), "{closed:?}");
+    let other = stripe.open_checkout(&ask, "pay-2", soon()).await.unwrap();
+    assert_eq!(stripe.close_payment(&other.reference, "close-2", soon()).await.unwrap(), PaymentStanding::Closed);
+    assert!(
+        matches!(facts(&bench, stripe).await.as_slice(), [Fact::PaymentClosed(told)] if told.payment == Some(the_payment()))
+    );
+}
+
+#[tokio::test]
+async fn a_seller_goes_from_an_account_to_a_payout_and_back() {
+    let bench = Bench::new().await;
+    let gateways = gateways(&bench);
+    let stripe = gateways.get(GatewayName::Stripe).unwrap();
+    let owner: escrow_domain::id::UserId = "usr_seller".parse().unwrap();
+    let ask = AccountAsk { owner: owner.clone(), email: Some("s@example.com".to_owned()), country: None };
+    let account = stripe.open_account(&ask, "seller-1", soon()).await.unwrap();
+    assert_eq!((account.owner.clone(), account.transfers_active), (Some(owner), false));
+    assert_eq!(stripe.open_account(&ask, "seller-1", soon()).await.unwrap(), account);
+    let opened = stripe.open_checkout(&super::gateway::ask(), "pay-1", soon()).await.unwrap();
+    let paid = bench.play(&opened.reference, r#"{"outcome": "paid"}"#).await.json();
+    let capture = paid["payment_intent"].as_str().unwrap();
+    let charge = stripe.charge_of(capture, soon()).await.unwrap();
+    let body = (the_payment().escrow.to_string()).replace("esc_", "pyt_");
+    let payout: PayoutId = body.parse().unwrap();
+    let transfer = TransferAsk {
+        payout,
+        account: account.account.clone(),
+        money: sar("90.00"),
+        charge: Some(charge),
+        asked_at: bench.clock.now(),
+    };
+    let refused = stripe.transfer(&transfer, "pyt-1", soon()).await.unwrap_err();
+    assert_eq!(refused.refusal(), Some(Refusal::AccountNotReady), "{refused}");
+
+    let link = stripe.account_link(&account.account, "http://shop.test/again", "http://shop.test/back", soon()).await;
+    let link = link.unwrap();
+    assert_eq!(link.expires_at, Some(bench.clock.now().after(Period::minutes(5))));
+    facts(&bench, stripe).await;
+    let page = link.url.strip_prefix(&bench.url).unwrap();
+    assert_eq!(bench.tell(page, r#"{"outcome": "complete"}"#).await.status, 200);
+    let told = facts(&bench, stripe).await;
+    assert!(
+        matches!(told.as_slice(), [Fact::AccountChanged(told)] if told.standing.transfers_active && told.standing.payouts_enabled)
+    );
+    assert!(stripe.look_up_account(&account.account, soon()).await.unwrap().transfers_active);
+
+    assert_eq!(stripe.look_up_transfer(&transfer, None, soon()).await.unwrap(), None);
+    let sent = stripe.transfer(&transfer, "pyt-2", soon()).await.unwrap();
+    assert_eq!((&sent.state, sent.money), (&TransferState::Sent, transfer.money));
+    assert_eq!(stripe.look_up_transfer(&transfer, None, soon()).await.unwrap().as_ref(), Some(&sent));
+    let too_much = TransferAsk { charge: None, money: sar("90.00"), ..transfer.clone() };
+    let refused = stripe.transfer(&too_much, "pyt-3", soon()).await.unwrap_err();
+    assert_eq!(refused.refusal(), Some(Refusal::FundsMissing), "{refused}");
+    let by_hand = format!("/_local/sandbox/stripe/transfers/{}/reversals", sent.reference);
+    bench.tell(&by_hand, r#"{"amount": 4000}"#).await;
+    let told = facts(&bench, stripe).await;
+    let [Fact::TransferReversed(back)] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!((back.payout, back.money, back.total), (Some(payout), sar("90.00"), sar("40.00")));
+
+    for (status, heard) in [("paid", BankStatus::Paid), ("failed", BankStatus::Failed)] {
+        let pay_out = format!("/_local/sandbox/stripe/accounts/{}/payouts", account.account);
+        bench.tell(&pay_out, &format!("{{\"amount\": 1000, \"status\": \"{status}\"}}")).await;
+        let told = facts(&bench, stripe).await;
+        let Some(Fact::BankMoved { account: of, bank }) = told.last() else { panic!("{told:?}") };
+        assert_eq!((of, bank.status), (&account.account, heard));
+    }
+    bench.tell(&format!("/_local/sandbox/stripe/accounts/{}/disconnect", account.account), "").await;
+    assert!(matches!(facts(&bench, stripe).await.as_slice(), [Fact::AccountDisconnected { .. }]));
+}
+
+#[tokio::test]
+async fn a_chargeback_is_heard_step_by_step_with_its_money() {
+    let bench = Bench::new().await;
+    let gateways = gateways(&bench);
+    let stripe = gateways.get(GatewayName::Stripe).unwrap();
+    let intent = bench.paid().await;
+    let chargeback = format!("/_local/sandbox/stripe/payment_intents/{intent}/chargeback");
+    let dispute = bench.tell(&chargeback, r#"{"amount": 5000, "inquiry": true}"#).await.json();
+    let dispute = format!("/_local/sandbox/stripe/disputes/{}", dispute["id"].as_str().unwrap());
+    let mut told = facts(&bench, stripe).await;
+    for status in ["needs_response", "won"] {
+        bench.tell(&dispute, &format!("{{\"status\": \"{status}\"}}")).await;
+        told.extend(facts(&bench, stripe).await);
+    }
+    let steps: Vec<_> = told
+        .into_iter()
+        .map(|fact| match fact {
+            Fact::ChargebackMoved(told) => {
+                assert_eq!((told.money, told.moved, told.capture), (sar("50.00"), sar("50.00"), Some(intent.clone())));
+                format!("{:?}", told.step)
+            }
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(steps, ["Opened", "Updated(\"needs_response\")", "FundsWithdrawn", "Closed(Won)", "FundsReinstated",]);
+}
+
+#[tokio::test]
+async fn the_gateways_own_statement_tells_of_every_movement() {
+    let bench = Bench::new().await;
+    let gateways = gateways(&bench);
+    let stripe = gateways.get(GatewayName::Stripe).unwrap();
+    let (until, mut captures) = (START.after(Period::days(1)), Vec::new());
+    for (number, mode) in [Mode::Hosted, Mode::Elements].into_iter().enumerate() {
+        let opened = stripe.open_checkout(&OpenCheckout { mode, ..ask() }, &number.to_string(), soon()).await.unwrap();
+        let paid = bench.play(&opened.reference, r#"{"outcome": "paid"}"#).await.json();
+        captures.push(paid["payment_intent"].as_str().unwrap().to_owned());
+    }
+    let pending = stripe.open_checkout(&ask(), "pending", soon()).await.unwrap();
+    bench.play(&pending.reference, r#"{"outcome": "pending"}"#).await;
+    let refund = RefundId { escrow: the_payment().escrow, number: 0 };
+    let back = RefundAsk { escrow: the_payment().escrow, refund, capture: captures[0].clone(), money: sar("40.00") };
+    let made = stripe.refund(&back, "ref-1", soon()).await.unwrap();
+    bench.tell(&format!("/_local/sandbox/stripe/refunds/{}", made.reference), r#"{"status": "failed"}"#).await;
+    bench.tell(&format!("/_local/sandbox/stripe/payment_intents/{}/chargeback", captures[1]), "").await;
+
+    let report = stripe.report(START, until, None, soon()).await.unwrap();
+    assert_eq!(report.next, None);
+    let told: Vec<String> = report
+        .lines
+        .iter()
+        .rev()
+        .map(|line| {
+            let what = match &line.what {
+                What::Announced { .. } => "announced",
+                What::Captured { origin, .. } if origin.payment == Some(the_payment()) => "captured",
+                What::Refunded { refund: Some(ours), .. } if *ours == refund => "refunded",
+                What::RefundFailed { refund: Some(ours), .. } if *ours == refund => "refund failed",
+                What::ChargedBack { capture, .. } if capture.as_ref() == Some(&captures[1]) => "charged back",
+                other => panic!("{other:?}"),
+            };
+            format!("{what} {} {}", line.settled.units, line.fee.units)
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "captured 15000 435",
+            "captured 15000 435",
+            "announced 15000 435",
+            "refunded -4000 0",
+            "refund failed 4000 0",
+            "charged back -15000 435"
+        ]
+    );
+    let (mut page, mut opened) = (None, Vec::new());
+    loop {
+        let told = stripe.payments_since(START, until, page.as_deref(), soon()).await.unwrap();
+        opened.extend(told.lines.into_iter().map(|line| (line.origin.payment, format!("{:?}", line.standing))));
+        page = told.next;
+        if page.is_none() {
+            break;
+        }
+    }
+    let standing = |word: &str| {
+        opened.iter().filter(|(of, standing)| *of == Some(the_payment()) && standing.starts_with(word)).count()
+    };
+    // Two sessions, and the intents of those and of the form.
+    assert_eq!((opened.len(), standing("Paid"), standing("Processing")), (5, 3, 2));
 }

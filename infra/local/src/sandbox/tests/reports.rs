@@ -87,6 +87,37 @@ async fn every_movement_of_the_balance_has_its_transaction_and_they_sum_to_it() 
 }
 
 #[tokio::test]
+async fn a_payment_that_takes_time_is_in_the_balance_from_its_beginning_and_available_at_its_end() {
+    let bench = Bench::new().await;
+    let lines = async || {
+        let listed = bench.get(&encoded("balance_transactions?expand[]=data.source")).await.json();
+        let line = |line: &Value| {
+            format!("{} {} {} {}", line["type"], line["net"], line["status"], line["source"]["status"]).replace('"', "")
+        };
+        listed["data"].as_array().unwrap().iter().map(line).collect::<Vec<_>>()
+    };
+    let session = bench.checkout().await;
+    bench.play(&session, r#"{"outcome": "pending"}"#).await;
+    assert_eq!(lines().await, ["payment 14565 pending pending"]);
+    bench.clock.advance(Period::days(40));
+    assert_eq!(bench.get("balance").await.json()["available"][0]["amount"], 0);
+    bench.play(&session, r#"{"outcome": "paid"}"#).await;
+    assert_eq!(lines().await, ["payment 14565 available succeeded"], "the same line");
+    let session = bench.checkout().await;
+    bench.play(&session, r#"{"outcome": "pending"}"#).await;
+    let intent =
+        bench.play(&session, r#"{"outcome": "declined"}"#).await.json()["payment_intent"].as_str().unwrap().to_owned();
+    let told = lines().await;
+    assert_eq!(told[..2], ["payment_failure_refund -14565 available failed", "payment 14565 available failed"]);
+    assert_eq!(bench.get("balance").await.json()["pending"][0]["amount"], 0);
+    let charge = bench
+        .get(&encoded(&format!("charges?payment_intent={intent}&expand[]=data.failure_balance_transaction")))
+        .await
+        .json();
+    assert_eq!(charge["data"][0]["failure_balance_transaction"]["amount"], -15_000);
+}
+
+#[tokio::test]
 async fn every_list_is_read_in_pages_of_a_span_of_time() {
     let bench = Bench::new().await;
     let seller = bench.seller().await;
