@@ -14,6 +14,7 @@ use crate::{secrets, telemetry};
 use escrow_domain::decide::Moment;
 use escrow_domain::escrow::Escrow;
 use escrow_domain::id::EscrowId;
+use escrow_domain::payout::Payout;
 use escrow_store::Store;
 use std::time::Duration;
 
@@ -111,6 +112,13 @@ impl App {
     pub async fn wake_for(&self, escrow: &Escrow, line: &Line) {
         if escrow.wants_work(self.clock.now()) {
             self.wake.escrow(escrow.id, line).await;
+        }
+    }
+
+    /// The same for a payout.
+    pub async fn wake_for_payout(&self, payout: &Payout, line: &Line) {
+        if payout.work(self.clock.now()).is_some() {
+            self.wake.payout(payout.id, line).await;
         }
     }
 }

@@ -241,13 +241,13 @@ impl Config {
             ));
         }
         let (currencies, rates) = units::units(&variables)?;
-        let currencies = coins(&variables)?;
         Ok(Self {
             table: variables.required("HOLDFAST_TABLE", "Set it to the name of the DynamoDB table.")?.to_owned(),
             queue_url: variables.get("HOLDFAST_QUEUE_URL").map(str::to_owned),
             epoch: variables.parsed("HOLDFAST_EPOCH", 1, "a whole number, raised by one after a restore")?,
             issuers,
             development_key,
+            payouts: Payouts::from_variables(&variables, &currencies)?,
             currencies,
             rates,
             fees: FeeSchedule::rate(basis_points),
@@ -256,6 +256,12 @@ impl Config {
             cancel_url: variables.get("HOLDFAST_CANCEL_URL").map(str::to_owned),
             variables,
         })
+    }
+
+    /// Whether this is a unit of the platform's own, which no gateway takes.
+    #[must_use]
+    pub fn is_coin(&self, unit: Currency) -> bool {
+        Currencies::default().find(unit.code()) != Some(unit)
     }
 
     /// What this coin costs; `None` for a currency, and for a coin that is not for sale.

@@ -14,6 +14,7 @@ pub mod command;
 pub mod config;
 #[cfg(test)]
 mod deal;
+pub mod export;
 pub mod fields;
 pub mod line;
 pub mod metrics;

@@ -16,6 +16,7 @@ struct Known {
     caller: Option<String>,
     scopes: Option<String>,
     escrow: Option<String>,
+    payout: Option<String>,
     command: Option<&'static str>,
     outcome: Option<String>,
     replayed: Option<bool>,
@@ -45,6 +46,8 @@ notes! {
     scopes: String;
     /// Which escrow.
     escrow: String;
+    /// Which payout.
+    payout: String;
     /// What was asked for, as the lifecycle calls it.
     command: &'static str;
     /// How a fact ended that is neither a success nor a problem: `already_there`, `ignored`, `parked`.
@@ -106,6 +109,7 @@ impl Line {
                     "caller.sub" = known.caller,
                     "caller.scopes" = known.scopes,
                     "escrow.id" = known.escrow,
+                    "payout.id" = known.payout,
                     "escrow.command" = known.command,
                     "operation.outcome" = known.outcome,
                     "operation.replayed" = known.replayed,
@@ -152,6 +156,7 @@ impl Line {
                     "function" = function,
                     "request.id" = request_id,
                     "escrow.id" = known.escrow,
+                    "payout.id" = known.payout,
                     "operation.outcome" = known.outcome,
                     "event.done" = done,
                     "event.failed" = failed,

@@ -6,6 +6,7 @@
 
 use escrow_domain::id::GatewayName;
 use escrow_domain::lifecycle::Transition;
+use escrow_domain::payout::PayoutStatus;
 use escrow_domain::time::{Period, Timestamp};
 use serde_json::{Map, Value, json};
 use std::io::Write;
@@ -63,6 +64,14 @@ pub enum Measure {
     EffectsInDoubt(u32),
     /// Escrows that wait for an operator or are frozen, found by a sweep.
     Stopped(u32),
+    /// A payout has come to this.
+    Payout(PayoutStatus),
+    /// From asking for a payout to its leaving.
+    PayoutTime(Period),
+    /// Payouts that wait for an operator to approve or to make them, found by a sweep.
+    PayoutsWaiting(u32),
+    /// Payouts of which it is not known whether they were made.
+    PayoutsInReview(u32),
     /// How late the latest deadline of a sweep was when it was carried out.
     SweepLateness(Period),
     /// Items that a sweep could not carry out and postponed.
@@ -158,6 +167,10 @@ fn shape(measure: Measure) -> Shape {
         Measure::Refusal(code) => count("Refusals", 1, vec![("Code", code)]),
         Measure::EffectsInDoubt(number) => count("EffectsInDoubt", number.into(), vec![]),
         Measure::Stopped(number) => count("EscrowsStopped", number.into(), vec![]),
+        Measure::Payout(status) => count("Payouts", 1, vec![("Status", status.as_str())]),
+        Measure::PayoutTime(took) => time("PayoutTime", took, vec![]),
+        Measure::PayoutsWaiting(number) => count("PayoutsWaiting", number.into(), vec![]),
+        Measure::PayoutsInReview(number) => count("PayoutsInReview", number.into(), vec![]),
         Measure::SweepLateness(late) => time("SweepLateness", late, vec![]),
         Measure::SweepParked(number) => count("SweepParked", number.into(), vec![]),
         Measure::Contended => count("Contended", 1, vec![]),
@@ -211,6 +224,10 @@ mod tests {
             Measure::Refusal("too_late"),
             Measure::EffectsInDoubt(3),
             Measure::Stopped(1),
+            Measure::Payout(PayoutStatus::Paid),
+            Measure::PayoutTime(Period::minutes(3)),
+            Measure::PayoutsWaiting(1),
+            Measure::PayoutsInReview(1),
             Measure::SweepLateness(Period::seconds(30)),
             Measure::SweepParked(2),
             Measure::Contended,

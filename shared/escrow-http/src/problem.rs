@@ -10,6 +10,7 @@
 
 mod code;
 mod from_below;
+mod from_payouts;
 mod of_wallets;
 
 pub use code::Code;
@@ -217,6 +218,13 @@ impl Problem {
     #[must_use]
     pub fn known_inside(&self) -> Option<&str> {
         self.0.inside.as_deref()
+    }
+
+    /// The same as a part of an answer: of one thing among many.
+    #[must_use]
+    pub fn shown(&self, instance: &str) -> Value {
+        // What was just written is read again.
+        serde_json::from_str(self.clone().into_reply(instance).body()).unwrap_or_default()
     }
 
     /// The answer; `instance` is the request's id.

@@ -25,6 +25,13 @@ impl Reply {
         Self { status, body, headers }
     }
 
+    /// 200, with a text of another type than JSON.
+    #[must_use]
+    pub fn text(text: String, content_type: &'static str) -> Self {
+        let reply = Self::new(StatusCode::OK, &()).of_type(content_type);
+        Self { body: text, ..reply }
+    }
+
     /// 200.
     #[must_use]
     pub fn ok(body: &impl Serialize) -> Self {

@@ -3,25 +3,50 @@
 //! Every view is a struct whose fields stand in the order of the API's document. Amounts are decimal strings with all digits of
 //! their currency, times are RFC 3339 in UTC, durations ISO 8601.
 
+mod chargeback;
+mod dispute;
 mod escrow;
 mod event;
 mod payment;
+mod payout;
 mod quote;
 mod rehearsal;
+mod seller;
+mod top_up;
 mod wallet;
 
+pub use dispute::{BroughtView, DisputeListed, brought, dispute_listed};
 pub use escrow::{ActionView, EscrowView, actions};
 pub use event::{EventView, PostingView, event, events, postings};
 pub use payment::{CheckoutCreated, PaymentView, checkout, payment};
 pub use quote::{QuoteView, quote};
-pub use rehearsal::{Rehearsal, rehearsal, rehearsal_of_creation};
-pub use wallet::{LineView, WalletView, line, wallet};
+pub use payout::{PayoutRehearsal, PayoutView, payout, payout_actions, payout_rehearsal};
+pub use rehearsal::{
+    Rehearsal, WalletMoveView, rehearsal, rehearsal_of_creation, rehearsal_of_nothing, wallet_moves,
+};
+pub use seller::{SellerLinked, SellerView, seller, seller_linked};
+pub use top_up::{TopUpCreated, TopUpView, top_up, top_up_created};
+pub use wallet::{LINE_COLUMNS, LineView, WalletAtView, WalletView, line, wallet, wallet_at};
 
 use crate::problem::{Answer, Problem};
 use escrow_domain::currency::Currency;
-use escrow_domain::money::{Minor, OutOfBounds};
+use escrow_domain::money::{Minor, Money, OutOfBounds};
 use escrow_domain::time::Timestamp;
 use rust_decimal::Decimal;
+use serde::Serialize;
+
+/// An amount with its unit, where it may be another than the one beside it.
+#[derive(Debug, Clone, Serialize)]
+struct MoneyView {
+    amount: String,
+    currency: String,
+}
+
+impl MoneyView {
+    fn new(money: Money) -> Self {
+        Self { amount: money.to_string(), currency: money.currency.to_string() }
+    }
+}
 
 /// `150.00`.
 fn amount(amount: Minor, currency: Currency) -> String {

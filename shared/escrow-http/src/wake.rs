@@ -4,7 +4,7 @@
 //! never becomes the caller's.
 
 use crate::line::Line;
-use escrow_domain::id::{EscrowId, GatewayName};
+use escrow_domain::id::{EscrowId, GatewayName, PayoutId};
 use serde_json::json;
 use std::time::Duration;
 
@@ -37,6 +37,11 @@ impl Wake {
     /// Says that this escrow has something to do at a gateway.
     pub async fn escrow(&self, id: EscrowId, line: &Line) {
         self.send(json!({"escrow": id.to_string()}).to_string(), line).await;
+    }
+
+    /// Says that this payout has something to do at a gateway.
+    pub async fn payout(&self, id: PayoutId, line: &Line) {
+        self.send(json!({"payout": id.to_string()}).to_string(), line).await;
     }
 
     /// Says that a parked event is to be tried again.

@@ -111,6 +111,14 @@ codes! {
     UntilRequired = "until_required", UNPROCESSABLE_ENTITY, "A moment is needed";
     /// A deadline is moved later, within bounds.
     UntilOutOfBounds = "until_out_of_bounds", UNPROCESSABLE_ENTITY, "The moment is too early or too late";
+    /// A standing wish for payouts that are too frequent or too far apart.
+    ScheduleInvalid = "schedule_invalid", UNPROCESSABLE_ENTITY, "The schedule cannot be kept";
+    /// What proves a payout by hand is missing.
+    ReferenceRequired = "reference_required", UNPROCESSABLE_ENTITY, "A reference is needed";
+    /// The payout cannot be tied to the payment of that escrow.
+    EscrowUnsuitable = "escrow_unsuitable", UNPROCESSABLE_ENTITY, "Not for this escrow";
+    /// An operator on a payout of their own, or one that they asked for.
+    OwnPayout = "own_payout", FORBIDDEN, "Not on a payout of one's own";
     /// An arbiter or operator who is a party of the escrow.
     OwnEscrow = "own_escrow", FORBIDDEN, "Not on an escrow of one's own";
 
@@ -144,6 +152,10 @@ codes! {
     InsufficientFunds = "insufficient_funds", CONFLICT, "There is not enough in the wallet";
     /// Nothing leaves the wallet until a break in its books is explained.
     WalletOnHold = "wallet_on_hold", CONFLICT, "The wallet is on hold";
+    /// Less than is ever paid out.
+    BelowMinimum = "below_minimum", CONFLICT, "The payout is below the minimum";
+    /// The gateway cannot pay this seller (yet); the detail says what the seller has to do.
+    SellerNotReady = "seller_not_ready", CONFLICT, "The seller cannot be paid yet";
     /// Nothing waits for an operator's decision.
     NothingToResolve = "nothing_to_resolve", CONFLICT, "Nothing to decide";
     /// No freeze to be ended.

@@ -3,7 +3,7 @@
 use super::{amount, milestone_name, time};
 use escrow_domain::escrow::Escrow;
 use escrow_domain::id::{DisputeId, EscrowId, EventId, PaymentId, RefundId};
-use escrow_domain::journal::{Account, Entry, Part, Posting};
+use escrow_domain::journal::{Account, Actor, Entry, Part, Posting};
 use escrow_domain::money::Minor;
 use serde::Serialize;
 
@@ -18,6 +18,7 @@ pub struct EventView {
     payment: Option<String>,
     refund: Option<String>,
     dispute: Option<String>,
+    chargeback: Option<String>,
     moves: Vec<MoveView>,
     postings: Vec<PostingView>,
     reference: Option<String>,
@@ -25,7 +26,7 @@ pub struct EventView {
 }
 
 #[derive(Debug, Clone, Serialize)]
-struct ActorView {
+pub(super) struct ActorView {
     role: &'static str,
     sub: Option<String>,
 }
@@ -57,11 +58,12 @@ pub fn event(escrow: &Escrow, number: u32, entry: &Entry) -> EventView {
         id: EventId { escrow: id, number: u16::try_from(number).unwrap_or(u16::MAX) }.to_string(),
         r#type: entry.transition.as_str(),
         at: time(entry.at),
-        actor: ActorView { role: entry.actor.role.as_str(), sub: entry.actor.sub.as_ref().map(ToString::to_string) },
+        actor: actor(&entry.actor),
         milestone: part(milestone_of).or(moved_milestone),
         payment: part(payment_of),
         refund: part(refund_of),
         dispute: part(dispute_of),
+        chargeback: chargeback_of(escrow, entry.part),
         moves: entry
             .moves
             .iter()
@@ -78,20 +80,33 @@ pub fn event(escrow: &Escrow, number: u32, entry: &Entry) -> EventView {
     }
 }
 
-/// All entries that stand in the escrow itself, newest first, each with its number.
+/// Entries that follow each other, `first` the number of the first: newest first, each with its number.
 #[must_use]
-pub fn events(escrow: &Escrow) -> Vec<(u32, EventView)> {
-    let numbered = (escrow.journal.paged..).zip(&escrow.journal.entries);
+pub fn events(escrow: &Escrow, first: u32, entries: &[Entry]) -> Vec<(u32, EventView)> {
+    let numbered = (first..).zip(entries);
     let mut views: Vec<_> = numbered.map(|(number, entry)| (number, event(escrow, number, entry))).collect();
     views.reverse();
     views
 }
 
-/// Postings as they are shown.
+pub(super) fn actor(actor: &Actor) -> ActorView {
+    ActorView { role: actor.role.as_str(), sub: actor.sub.as_ref().map(ToString::to_string) }
+}
+
+/// Postings of an escrow as they are shown.
 #[must_use]
 pub fn postings(escrow: EscrowId, postings: &[Posting]) -> Vec<PostingView> {
+    shown(postings, |posting| account(escrow, &posting.account))
+}
+
+/// Postings of another aggregate: none of them is an escrow's.
+pub(super) fn postings_outside(postings: &[Posting]) -> Vec<PostingView> {
+    shown(postings, |posting| posting.account.to_string())
+}
+
+fn shown(postings: &[Posting], account: impl Fn(&Posting) -> String) -> Vec<PostingView> {
     let view = |posting: &Posting| PostingView {
-        account: account(escrow, &posting.account),
+        account: account(posting),
         direction: if posting.units < 0 { "credit" } else { "debit" },
         amount: Minor::new(posting.units.saturating_abs())
             .map(|units| amount(units, posting.currency))
@@ -110,6 +125,8 @@ fn account(escrow: EscrowId, account: &Account) -> String {
         | Account::Fees
         | Account::Refunds(_)
         | Account::Payouts(_)
+        | Account::PayoutsByHand
+        | Account::PaidByHand
         | Account::Chargebacks(_)
         | Account::Credits(_)
         | Account::Unapplied(_)
@@ -132,4 +149,10 @@ fn refund_of(escrow: EscrowId, part: Part) -> Option<String> {
 
 fn dispute_of(escrow: EscrowId, part: Part) -> Option<String> {
     if let Part::Dispute(number) = part { Some(DisputeId { escrow, number }.to_string()) } else { None }
+}
+
+/// A chargeback has the gateway's name, since it is the gateway's thing.
+fn chargeback_of(escrow: &Escrow, part: Option<Part>) -> Option<String> {
+    let Some(Part::Chargeback(number)) = part else { return None };
+    escrow.chargebacks.get(usize::from(number)).map(|chargeback| chargeback.reference.clone())
 }
