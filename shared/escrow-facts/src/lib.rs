@@ -131,7 +131,7 @@ async fn of_seller(
     told: &SellerTold,
     line: &Line,
 ) -> Result<Booked, StoreError> {
-    let Some(owner) = app.store.owner_of_account(gateway, account).await?.or(owner) else {
+    let Some(owner) = app.store.seller_of(gateway, account).await?.or(owner) else {
         return Ok(Booked::Nothing("foreign"));
     };
     line.escrow(format!("seller {owner}"));
