@@ -174,6 +174,7 @@ fn render() -> String {
     }
     policies(&mut text);
     exits(&mut text);
+    crate::payouts::document::render(&mut text);
     text
 }
 

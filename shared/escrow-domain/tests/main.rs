@@ -7,7 +7,11 @@ mod effects_model;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod many;
+#[cfg(test)]
 mod matrix;
+#[cfg(test)]
+mod payouts;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

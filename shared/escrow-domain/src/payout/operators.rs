@@ -28,7 +28,9 @@ pub(super) fn decide(payout: &Payout, attempt: &PayoutAttempt, now: Moment) -> R
             let words = Words { reference: None, note: reason.as_deref().map(bounded) };
             match payout.rail {
                 Rail::Gateway { .. } => {
-                    draft.payout.effect = Some(Effect::promised(Transfer, now));
+                    // A restored backup may know it only as not approved: it is approved again, and perhaps it is there. Looking costs
+                    // nothing.
+                    draft.payout.effect = Some(Effect { look_up_first: true, ..Effect::promised(Transfer, now) });
                     draft.record(transition, by, PayoutStatus::Ready, Flow::Nothing, words)?;
                 }
                 Rail::ByHand => draft.record(transition, by, PayoutStatus::Owed, Flow::Nothing, words)?,

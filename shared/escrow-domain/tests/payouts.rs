@@ -1,0 +1,11 @@
+//! Payouts, the wallets that they leave, and top-ups, which fill them.
+
+mod by_hand;
+mod came_back;
+pub(crate) mod document;
+mod in_doubt;
+mod lives;
+mod purse;
+mod table;
+mod top_ups;
+mod wallets;
