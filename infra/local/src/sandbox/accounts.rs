@@ -49,6 +49,9 @@ pub(super) struct Account {
     pub(super) currently_due: Vec<String>,
     /// The bank account that payouts go to, once there is one: `ba_…`.
     pub(super) bank: Option<String>,
+    /// Money can be sent, but stays: something is asked of the seller before it goes to the bank.
+    #[serde(default)]
+    pub(super) payouts_stopped: bool,
     /// The seller has taken the platform's access away: for the platform there is no such account any more.
     #[serde(default)]
     pub(super) gone: bool,
@@ -86,8 +89,9 @@ impl Account {
         self.transfers && self.standing == Standing::Complete
     }
 
-    const fn payouts_enabled(&self) -> bool {
-        matches!(self.standing, Standing::Complete)
+    /// Whether its money goes on to the seller's bank.
+    pub(super) const fn payouts_enabled(&self) -> bool {
+        matches!(self.standing, Standing::Complete) && !self.payouts_stopped
     }
 }
 
@@ -158,6 +162,7 @@ fn asked(change: &mut Change<'_>, form: &mut Params) -> Result<Account, Refusal>
         submitted: false,
         currently_due: owned(ASKED_AT_FIRST),
         bank: None,
+        payouts_stopped: false,
         gone: false,
     })
 }
@@ -300,24 +305,43 @@ pub(super) enum Outcome {
     Rejected,
 }
 
-/// Brings an account to where this outcome leads, and tells of it if anything has changed.
-pub(super) fn turn(change: &mut Change<'_>, account: &Account, outcome: Outcome, due: Option<Vec<String>>) -> Account {
+/// What is played, on the onboarding page or by hand.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Played {
+    pub(super) outcome: Outcome,
+    /// What is asked of the seller, where something is.
+    pub(super) currently_due: Option<Vec<String>>,
+    /// For `complete`: false when money may be sent, but does not go on to the bank.
+    #[serde(default = "usually")]
+    pub(super) payouts_enabled: bool,
+}
+
+const fn usually() -> bool {
+    true
+}
+
+/// Brings an account to where this leads, and tells of it if anything has changed.
+pub(super) fn turn(change: &mut Change<'_>, account: &Account, played: &Played) -> Account {
     let mut turned = account.clone();
-    match outcome {
+    let due = |usual: &[&str]| played.currently_due.clone().unwrap_or_else(|| owned(usual));
+    turned.payouts_stopped = played.outcome == Outcome::Complete && !played.payouts_enabled;
+    match played.outcome {
         Outcome::Complete | Outcome::Pending => {
-            turned.standing = if outcome == Outcome::Complete { Standing::Complete } else { Standing::Pending };
+            let complete = played.outcome == Outcome::Complete;
+            turned.standing = if complete { Standing::Complete } else { Standing::Pending };
             turned.submitted = true;
-            turned.currently_due = Vec::new();
+            turned.currently_due = if turned.payouts_stopped { due(&["external_account"]) } else { due(&[]) };
             turned.bank.get_or_insert_with(|| random_id("ba_1", 23));
             turned.business_type.get_or_insert_with(|| "individual".to_owned());
         }
         Outcome::Incomplete => {
             turned.standing = Standing::Incomplete;
-            turned.currently_due = due.unwrap_or_else(|| owned(USUALLY_OPEN));
+            turned.currently_due = due(USUALLY_OPEN);
         }
         Outcome::Rejected => {
             turned.standing = Standing::Rejected;
-            turned.currently_due = Vec::new();
+            turned.currently_due = due(&[]);
         }
     }
     let (before, after) = (shown(account), shown(&turned));
@@ -357,7 +381,7 @@ pub(super) fn shown(account: &Account) -> Value {
         capabilities.extend(active(asked).map(|word| (name.to_owned(), json!(word))));
     }
     let disabled_reason = match account.standing {
-        Standing::Complete => None,
+        Standing::Complete => account.payouts_stopped.then_some("requirements.past_due"),
         Standing::Pending => Some("requirements.pending_verification"),
         Standing::Incomplete => Some("requirements.past_due"),
         Standing::Rejected => Some("rejected.other"),

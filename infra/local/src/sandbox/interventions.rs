@@ -8,9 +8,9 @@ use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::accounts::Played;
 use super::book::{Book, Dispute, DisputeStatus, RefundStatus};
 use super::disputes::{Funds, Opening};
-use super::onboarding::Played;
 use super::page::LocalRefusal;
 use super::payouts::PayoutStatus;
 use super::switches::{answer, by_hand, read};
@@ -228,7 +228,7 @@ pub(super) async fn turn_account(
     let done = read::<Played>(&headers, &body).and_then(|played| {
         by_hand(&sandbox, |change| {
             let account = change.book.account(&id).cloned().ok_or_else(|| LocalRefusal::missing("account"))?;
-            Ok(accounts::shown(&accounts::turn(change, &account, played.outcome, played.currently_due)))
+            Ok(accounts::shown(&accounts::turn(change, &account, &played)))
         })
     });
     answer(done)
@@ -280,7 +280,7 @@ pub(super) async fn pay_out(
         by_hand(&sandbox, |change| {
             let account = change.book.accounts.get(&id).ok_or_else(|| LocalRefusal::missing("account"))?;
             let currency = asked.currency.unwrap_or_else(|| account.default_currency.clone());
-            let there = payouts::balance(change.book, &id, &currency);
+            let (there, _) = payouts::balance(change.book, change.now_s(), &id, &currency);
             let amount = asked.amount.unwrap_or(there);
             if amount < 1 || amount > there {
                 let detail = format!("The account has {} to pay out.", amounts::shown(there, &currency));

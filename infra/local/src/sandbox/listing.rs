@@ -32,7 +32,7 @@ pub(super) fn look_up(
     mut query: Params,
 ) -> Option<Result<Value, Refusal>> {
     let shown = match account {
-        Some(account) => of_account(book, account, path, &mut query),
+        Some(account) => of_account(book, now_s, account, path, &mut query),
         None => of_platform(book, now_s, path, &mut query),
     }?;
     Some(shown.and_then(|value| {
@@ -43,12 +43,18 @@ pub(super) fn look_up(
 }
 
 /// What a connected account has: its balance and its payouts.
-fn of_account(book: &Book, account: &str, path: &[&str], query: &mut Params) -> Option<Result<Value, Refusal>> {
+fn of_account(
+    book: &Book,
+    now_s: i64,
+    account: &str,
+    path: &[&str],
+    query: &mut Params,
+) -> Option<Result<Value, Refusal>> {
     if let Err(refusal) = super::accounts::find(book, account) {
         return Some(Err(refusal));
     }
     Some(match path {
-        ["balance"] => Ok(payouts::balance_shown(book, account)),
+        ["balance"] => Ok(payouts::balance_shown(book, now_s, account)),
         ["payouts"] => payouts(book, account, query),
         ["payouts", id] => {
             let own = book.payouts.get(*id).filter(|payout| payout.account == account);

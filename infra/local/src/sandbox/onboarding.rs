@@ -1,32 +1,22 @@
 //! The onboarding page: where an account link leads, for a browser and for programs.
 //!
-//! `POST {link's url}` `{"outcome": "complete" | "pending" | "incomplete" | "rejected", "currently_due"?: [field]}` plays the
-//! seller and is answered with how the account stands then. The link is used up by it. As at Stripe, a browser that comes a
+//! `POST {link's url}` `{"outcome": "complete" | "pending" | "incomplete" | "rejected", "currently_due"?: [field],
+//! "payouts_enabled"?: bool}` plays the seller and is answered with how the account stands then. The link is used up by it. As at Stripe, a browser that comes a
 //! second time, or too late, is sent to the link's `refresh_url`, and one that has finished to its `return_url`.
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Sandbox;
-use super::accounts::{self, Account, AccountLink, Outcome};
+use super::accounts::{self, Account, AccountLink, Outcome, Played};
 use super::book::{Book, Record};
 use super::change::Cause;
 use super::page::{LocalRefusal, html, see_other, with_type};
 use super::page_html::{escaped, framed, minute, notice};
 use super::{form, refusal::Refusal};
-
-/// What the seller does.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Played {
-    pub(super) outcome: Outcome,
-    /// What is still asked of the seller; for `incomplete`.
-    pub(super) currently_due: Option<Vec<String>>,
-}
 
 /// `GET`: the page, once.
 pub(super) async fn show(State(sandbox): State<Sandbox>, Path((account, token)): Path<(String, String)>) -> Response {
@@ -68,7 +58,7 @@ pub(super) async fn submit(
     }
     let played: Result<Played, _> = serde_json::from_slice(&body);
     let done = played.map_err(|error| LocalRefusal::invalid(error.to_string()));
-    match done.and_then(|played| play_seller(&sandbox, &account, &token, played)) {
+    match done.and_then(|played| play_seller(&sandbox, &account, &token, &played)) {
         Ok((_, summary)) => with_type(StatusCode::OK, format!("{summary:#}"), "application/json"),
         Err(refusal) => refusal.into_response(),
     }
@@ -91,7 +81,8 @@ fn submitted_by_page(sandbox: &Sandbox, account: &str, token: &str, body: &[u8])
         Err(refusal) => return html(StatusCode::BAD_REQUEST, notice("Not understood", &refusal.message)),
     };
     let link = find(&sandbox.desk().book, account, token).map(|(_, link)| link);
-    match (play_seller(sandbox, account, token, Played { outcome, currently_due: None }), link) {
+    match (play_seller(sandbox, account, token, &Played { outcome, currently_due: None, payouts_enabled: true }), link)
+    {
         (Ok((link, _)), _) => see_other(link.return_url),
         (Err(refusal), Some(link)) if refusal.status == StatusCode::CONFLICT => see_other(link.refresh_url),
         (Err(refusal), Some(_)) => html(refusal.status, notice("That did not work", &refusal.detail)),
@@ -104,7 +95,7 @@ fn play_seller(
     sandbox: &Sandbox,
     account: &str,
     token: &str,
-    played: Played,
+    played: &Played,
 ) -> Result<(AccountLink, Value), LocalRefusal> {
     sandbox.change(Cause::default(), None, |change| {
         let found = find(change.book, account, token);
@@ -117,7 +108,7 @@ fn play_seller(
         }
         let link = AccountLink { used: true, ..link };
         change.put(Record::AccountLink(link.clone()));
-        let turned = accounts::turn(change, &account, played.outcome, played.currently_due);
+        let turned = accounts::turn(change, &account, &played);
         let shown = accounts::shown(&turned);
         let events: Vec<Value> = change.events().iter().map(|(id, kind)| json!({"id": id, "type": kind})).collect();
         let summary = json!({

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::book::{Book, Record};
 use super::change::{Change, random_id};
+use super::transfers::Transfer;
 
 /// A payout of a connected account.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -53,26 +54,38 @@ impl PayoutStatus {
 /// What a bank says most often when it takes no money (docs.stripe.com/api/payouts/failures).
 pub(super) const USUAL_FAILURE: &str = "account_closed";
 
-/// What an account has from its transfers, less what was taken back and paid out.
-pub(super) fn balance(book: &Book, account: &str, currency: &str) -> i64 {
-    let of_account =
-        book.transfers.values().filter(|transfer| transfer.destination == account && transfer.currency == currency);
-    let got: i64 = of_account.map(|transfer| transfer.amount - transfer.reversed()).sum();
-    let left = book.payouts.values().filter(|payout| payout.account == account && payout.currency == currency);
-    let paid: i64 = left.filter(|payout| payout.status.takes_money()).map(|payout| payout.amount).sum();
-    got - paid
+/// What an account has from its transfers, less what was taken back and paid out: now, and when the charges that it comes
+/// from have settled (docs.stripe.com/connect/separate-charges-and-transfers: a transfer is pending for as long as its charge).
+pub(super) fn balance(book: &Book, now_s: i64, account: &str, currency: &str) -> (i64, i64) {
+    let of_account = |transfer: &&Transfer| transfer.destination == account && transfer.currency == currency;
+    let (mut available, mut pending) = (0, 0);
+    for transfer in book.transfers.values().filter(of_account) {
+        let sum = if has_settled(book, now_s, transfer) { &mut available } else { &mut pending };
+        *sum += transfer.amount - transfer.reversed();
+    }
+    let of_account = book.payouts.values().filter(|payout| payout.account == account && payout.currency == currency);
+    let paid: i64 = of_account.filter(|payout| payout.status.takes_money()).map(|payout| payout.amount).sum();
+    (available - paid, pending)
+}
+
+fn has_settled(book: &Book, now_s: i64, transfer: &Transfer) -> bool {
+    let charge = transfer.source.as_ref().and_then(|source| book.charge(source));
+    let transaction = charge.and_then(|(_, charge)| book.transactions.get(&charge.transaction));
+    transaction.is_none_or(|transaction| transaction.available_on <= now_s)
 }
 
 /// An account's balance, as Stripe shows it to the platform in the account's name.
-pub(super) fn balance_shown(book: &Book, account: &str) -> Value {
+pub(super) fn balance_shown(book: &Book, now_s: i64, account: &str) -> Value {
     let transfers = book.transfers.values().filter(|transfer| transfer.destination == account);
     let currencies: std::collections::BTreeSet<&str> = transfers.map(|transfer| transfer.currency.as_str()).collect();
-    let one = |currency: &&str| {
-        let amount = balance(book, account, currency);
-        json!({"amount": amount, "currency": currency, "source_types": {"card": amount}})
+    let list = |pick: fn((i64, i64)) -> i64| -> Vec<Value> {
+        let one = |currency: &&str| {
+            let amount = pick(balance(book, now_s, account, currency));
+            json!({"amount": amount, "currency": currency, "source_types": {"card": amount}})
+        };
+        currencies.iter().map(one).collect()
     };
-    let available: Vec<Value> = currencies.iter().map(one).collect();
-    json!({"object": "balance", "available": available, "livemode": false, "pending": []})
+    json!({"object": "balance", "available": list(|sums| sums.0), "livemode": false, "pending": list(|sums| sums.1)})
 }
 
 /// Makes a payout and brings it to this status at once.
@@ -131,7 +144,7 @@ pub(super) fn turn(
 /// Pays out what has just come in, if the switches say so.
 pub(super) fn follow(change: &mut Change<'_>, account: &str, currency: &str) {
     let Some(status) = change.book.switches.payouts.automatic else { return };
-    let amount = balance(change.book, account, currency);
+    let (amount, _) = balance(change.book, change.now_s(), account, currency);
     if amount > 0 {
         make(change, account, (currency, amount), status, None, true);
     }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::balance;
-use super::book::{Book, DeliveryState};
+use super::book::{Book, DeliveryState, IntentStatus};
 
-pub(super) fn shown(book: &Book, now_s: i64) -> Value {
+pub(super) fn shown(book: &Book, now_s: i64, public_url: &str) -> Value {
     let sessions: Vec<Value> = book
         .sessions
         .values()
@@ -22,9 +22,12 @@ pub(super) fn shown(book: &Book, now_s: i64) -> Value {
         .values()
         .map(|intent| {
             let charge = intent.paid_charge();
+            // That of a session is paid on the session's page.
+            let own = intent.session.is_none() && intent.status != IntentStatus::Succeeded;
+            let page = own.then(|| format!("{public_url}/sandbox/stripe/pay/{}", intent.id));
             json!({"id": intent.id, "session": intent.session, "status": intent.status.word(), "amount": intent.amount,
                    "currency": intent.currency, "metadata": intent.data.metadata,
-                   "charge": charge.map(|charge| &charge.id),
+                   "charge": charge.map(|charge| &charge.id), "page": page,
                    "refunded": charge.map_or(0, |charge| book.refunded(&charge.id))})
         })
         .collect();
@@ -52,7 +55,8 @@ pub(super) fn shown(book: &Book, now_s: i64) -> Value {
         .accounts
         .values()
         .map(|account| {
-            json!({"id": account.id, "standing": account.standing, "takes_transfers": account.takes_transfers(), "connected": !account.gone,
+            json!({"id": account.id, "standing": account.standing, "takes_transfers": account.takes_transfers(),
+                   "payouts_enabled": account.payouts_enabled(), "connected": !account.gone,
                    "currently_due": account.currently_due, "metadata": account.metadata})
         })
         .collect();

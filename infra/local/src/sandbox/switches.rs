@@ -10,7 +10,7 @@
 //! | `POST …/payment_intents/{id}/refund` `{amount?, status?}` | somebody refunds in the gateway's dashboard |
 //! | `POST …/refunds/{id}` `{status: "succeeded" \| "failed" \| "canceled"}` | a refund ends, or fails after all |
 //! | `POST …/sessions/{id}/second_capture` `{amount?}`, `POST …/payment_intents/{id}/second_capture` `{amount?}` | the same buyer's money is taken once more |
-//! | `POST …/accounts/{id}` `{outcome: "complete" \| "pending" \| "incomplete" \| "rejected", currently_due?}` | Stripe changes its mind about a seller |
+//! | `POST …/accounts/{id}` `{outcome: "complete" \| "pending" \| "incomplete" \| "rejected", currently_due?, payouts_enabled?: bool}` | Stripe changes its mind about a seller; `complete` with `payouts_enabled: false` takes transfers, but its payouts are stopped |
 //! | `POST …/accounts/{id}/disconnect` | the seller takes the platform's access away |
 //! | `POST …/accounts/{id}/payouts` `{amount?, currency?, status?: "pending" \| "in_transit" \| "paid" \| "failed", failure_code?}` | the account pays out to its bank: all that it has, and at once, unless said otherwise |
 //! | `POST …/payouts/{id}` `{status: "in_transit" \| "paid" \| "failed" \| "canceled", failure_code?}` | the payout goes on; what was paid may still fail |
@@ -54,7 +54,7 @@ const USAGE: &[&str] = &[
     "POST /_local/sandbox/stripe/disputes/{id}/funds {funds: withdrawn|reinstated}",
     "POST /_local/sandbox/stripe/refunds/{id} {status: succeeded|failed|canceled}",
     "POST /_local/sandbox/stripe/sessions/{id}/second_capture {amount?}; also payment_intents/{id}/second_capture",
-    "POST /_local/sandbox/stripe/accounts/{id} {outcome: complete|pending|incomplete|rejected, currently_due?: [field]}",
+    "POST /_local/sandbox/stripe/accounts/{id} {outcome: complete|pending|incomplete|rejected, currently_due?: [field], payouts_enabled?: bool}",
     "POST /_local/sandbox/stripe/accounts/{id}/disconnect",
     "POST /_local/sandbox/stripe/accounts/{id}/payouts {amount?, currency?, status?: pending|in_transit|paid|failed, failure_code?}",
     "POST /_local/sandbox/stripe/payouts/{id} {status: in_transit|paid|failed|canceled, failure_code?}",
@@ -100,7 +100,7 @@ pub(super) async fn state(State(sandbox): State<Sandbox>, headers: HeaderMap) ->
     let looked = only_here(&headers).and_then(|()| {
         let counts = sandbox.desk().counts.clone();
         by_hand(&sandbox, |change| {
-            let mut shown = state::shown(change.book, change.now_s());
+            let mut shown = state::shown(change.book, change.now_s(), &sandbox.shared.settings.public_url);
             shown["now"] = json!(change.now.to_string());
             shown["calls"] = json!(counts);
             shown["usage"] = json!(USAGE);

@@ -190,7 +190,8 @@ pub(super) fn reverse(change: &mut Change<'_>, id: &str, mut form: Params) -> Re
     form.finish()?;
     let transfer = find(change.book, id)?.clone();
     let amount = reversible(&transfer, amount)?;
-    if payouts::balance(change.book, &transfer.destination, &transfer.currency) < amount {
+    let (available, pending) = payouts::balance(change.book, change.now_s(), &transfer.destination, &transfer.currency);
+    if available + pending < amount {
         let message = format!("Account {} has insufficient available funds for this reversal.", transfer.destination);
         return Err(Refusal::state(Some("balance_insufficient"), None, message));
     }

@@ -148,6 +148,10 @@ async fn stripe_may_change_its_mind_about_a_seller() {
     assert_eq!(told[0]["data"]["previous_attributes"]["payouts_enabled"], true);
     assert_eq!(turn(r#"{"outcome": "complete"}"#).await.1.len(), 1);
     assert_eq!(turn(r#"{"outcome": "complete"}"#).await.1.len(), 0, "nothing has changed");
+    let (stopped, told) = turn(r#"{"outcome": "complete", "payouts_enabled": false}"#).await;
+    assert_eq!((stopped["payouts_enabled"].as_bool(), told.len()), (Some(false), 1));
+    assert_eq!(stopped["capabilities"]["transfers"], "active", "it may be sent money that then waits");
+    assert_eq!(stopped["requirements"]["currently_due"], json!(["external_account"]));
     assert_eq!(turn(r#"{"outcome": "rejected"}"#).await.0["requirements"]["disabled_reason"], "rejected.other");
     let none = bench.tell("/_local/sandbox/stripe/accounts/acct_x", r#"{"outcome": "complete"}"#).await;
     assert_eq!(none.verdict(), "404 not_found");

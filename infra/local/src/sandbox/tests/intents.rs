@@ -175,6 +175,8 @@ async fn the_page_is_found_by_id_or_by_client_secret_and_by_nothing_else() {
         assert!(page.status == 200 && page.text.contains("150.00 SAR") && page.text.contains("A job"), "{}", page.text);
     }
     assert_eq!(browse(&format!("{id}_secret_x")).await.status, 404);
+    let page = bench.state().await["payment_intents"][0]["page"].as_str().unwrap().to_owned();
+    assert_eq!(page, format!("{}/sandbox/stripe/pay/{id}", bench.url), "and the state says where it is");
     let of_session = bench.paid().await;
     assert_eq!(browse(&of_session).await.status, 404, "that one is paid on its session's page");
     assert_eq!(bench.play(&of_session, r#"{"outcome": "paid"}"#).await.verdict(), "404 not_found");

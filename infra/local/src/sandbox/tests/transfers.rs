@@ -181,6 +181,13 @@ async fn captured_money_may_be_pending_and_a_source_reaches_it_nevertheless() {
     let form = format!("amount=5000&currency=sar&destination={seller}");
     assert_eq!(bench.post("transfers", &form).await.verdict(), "400 balance_insufficient");
     assert_eq!(bench.post("transfers", &format!("{form}&source_transaction={charge}")).await.status, 200);
+    let of_seller = bench.get_of(&seller, "balance").await.json();
+    assert_eq!(
+        (of_seller["available"][0]["amount"].as_i64(), of_seller["pending"][0]["amount"].as_i64()),
+        (Some(0), Some(5_000))
+    );
+    let pay_out = format!("/_local/sandbox/stripe/accounts/{seller}/payouts");
+    assert_eq!(bench.tell(&pay_out, "").await.verdict(), "409 nothing_to_pay_out", "it waits with its charge");
     let more = format!("amount=9600&currency=sar&destination={seller}&source_transaction={charge}");
     let listed = bench.get("balance_transactions?type=charge").await.json();
     assert_eq!(
@@ -189,6 +196,7 @@ async fn captured_money_may_be_pending_and_a_source_reaches_it_nevertheless() {
     );
     bench.clock.advance(Period::days(2));
     assert_eq!(bench.sar().await, (9_565, 0));
+    assert_eq!(bench.tell(&pay_out, "").await.json()["amount"], 5_000);
     assert_eq!(bench.get("balance_transactions?type=charge").await.json()["data"][0]["status"], "available");
     assert_eq!(
         bench.post("transfers", &more).await.verdict(),
@@ -341,6 +349,21 @@ async fn the_faults_of_a_call_strike_transfers_and_reversals() {
     let reverse = bench.try_post(&format!("transfers/{transfer}/reversals"), "", Some("r")).await.unwrap();
     assert_eq!((reverse.verdict().as_str(), bench.heard().await.len()), ("500 api_error", 2));
     assert!(bench.get(&format!("transfers/{transfer}")).await.json()["reversed"].as_bool().unwrap());
+}
+
+#[tokio::test]
+async fn a_transfers_key_is_forgotten_after_a_day_like_any_other() {
+    let bench = Bench::new().await;
+    let (seller, charge) = (bench.seller().await, bench.charge().await);
+    let form =
+        format!("amount=100&currency=sar&destination={seller}&source_transaction={charge}&metadata[payout_id]=p");
+    let mut effects = Vec::new();
+    for wait in [Period::ZERO, Period::from_millis(86_399_000), Period::seconds(1)] {
+        bench.clock.advance(wait);
+        assert_eq!(bench.try_post("transfers", &form, Some("k")).await.unwrap().status, 200);
+        effects.push(bench.state().await["transfer_effects"]["p"].as_u64().unwrap());
+    }
+    assert_eq!(effects, [1, 1, 2], "this is the danger that a key's life brings");
 }
 
 #[tokio::test]
