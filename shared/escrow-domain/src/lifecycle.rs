@@ -267,7 +267,7 @@ pub const fn rows(transition: Transition) -> &'static [Row] {
         Transition::Remind          => const { &[row(Clock,    &[Held, Delivered, Disputed], Stays)] },
         // The gateway took, or gave back, the money that a card's holder disputes.
         Transition::Chargeback      => const { &[row(Gateway,  ANY,                    Stays)] },
-        Transition::LoseChargeback  => const { &[row(Gateway,  ANY,                    Settles)] },
+        Transition::LoseChargeback  => const { &[row(Gateway,  ANY,                    Becomes(Refunded))] },
         // A credit that was put off lands.
         Transition::CreditWallet    => const { &[row(Clock,    ANY,                    Stays)] },
     }

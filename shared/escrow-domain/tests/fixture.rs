@@ -100,6 +100,8 @@ pub(crate) struct Deal {
     pub(crate) credits: Vec<WalletMove>,
     /// The entries that have left the item.
     pub(crate) paged: Vec<Entry>,
+    /// Whether every wallet is in such demand that credits are put off.
+    pub(crate) defers: bool,
     serial: u32,
 }
 
@@ -146,7 +148,7 @@ impl Deal {
         verify::check_history(&change.escrow, &[]).unwrap();
         assert_eq!(change.escrow.version, 1);
         let (credits, paged) = (change.moves, Vec::new());
-        Self { escrow: change.escrow, now: START, credits, paged, serial: 0 }
+        Self { escrow: change.escrow, now: START, credits, paged, defers: false, serial: 0 }
     }
 
     pub(crate) const fn moment(&self) -> Moment {
@@ -160,6 +162,7 @@ impl Deal {
 
     /// Everything that must hold after a change, whatever it was.
     pub(crate) fn commit(&mut self, change: Change) {
+        let change = if self.defers && change.can_be_deferred() { change.deferred().unwrap() } else { change };
         assert_eq!(change.escrow.version, self.escrow.version + 1, "a commit counts one");
         for page in &change.pages {
             assert_eq!(page.entries.len(), ENTRIES_OF_A_PAGE);
@@ -217,6 +220,18 @@ impl Deal {
         self
     }
 
+    /// Does it if the rules let it; whether they did.
+    pub(crate) fn may(&mut self, role: Role, command: &Command) -> bool {
+        match self.try_as(role, command.clone()) {
+            Ok(outcome) => {
+                self.serial += 1;
+                self.commit_if_changed(outcome)
+            }
+            Err(Undecided::Refused(_)) => false,
+            Err(why) => panic!("{role} {command:?}: {why}"),
+        }
+    }
+
     pub(crate) fn refusal(&self, role: Role, command: Command) -> Refusal {
         match self.try_as(role, command.clone()) {
             Err(Undecided::Refused(refusal)) => refusal,
@@ -244,7 +259,8 @@ impl Deal {
         let outcome = decide::decide(&self.escrow, &attempt, self.moment()).unwrap();
         let changed = self.commit_if_changed(outcome);
         if let Some(due) = self.escrow.due_at() {
-            assert!(due > self.now || !self.escrow.work(self.now).is_empty(), "what is due is done, or is work");
+            let waits = !self.escrow.work(self.now).is_empty() || !self.escrow.credits.is_empty();
+            assert!(due > self.now || waits, "what is due is done, or is work");
         }
         let new = self.escrow.journal.len() - before;
         let last = self.escrow.journal.entries.iter().rev().take(new);

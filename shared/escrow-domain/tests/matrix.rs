@@ -1,15 +1,14 @@
 //! Every stage, every transition, every actor: what really happens, as one table, and that it is what the lifecycle's table says.
 
 use crate::fixture::{
-    Deal, Offer, accept, actor, add_evidence, cancel, chargeback_closed, chargeback_opened, deliver, dispute, extend,
-    freeze, name_of, new_payment, propose, refund, release, request_changes, resolve, rule, total_refunded, unfreeze,
-    withdraw_dispute,
+    Deal, Offer, accept, actor, add_evidence, cancel, deliver, dispute, extend, freeze, minor, name_of, new_payment,
+    propose, refund, release, request_changes, resolve, rule, sar, told_of, total_refunded, unfreeze, withdraw_dispute,
 };
-use escrow_domain::command::{Attempt, Command, Fact, RefundOutcome, Resolution};
+use escrow_domain::command::{Attempt, ChargebackTold, Command, Fact, NewPayment, RefundOutcome, Resolution};
 use escrow_domain::decide::{self, Outcome};
 use escrow_domain::id::{GatewayName, Operation};
 use escrow_domain::lifecycle::{Permission, Role, Stage, To, Transition, permission};
-use escrow_domain::payment::RefundStatus;
+use escrow_domain::payment::{RefundStatus, Source};
 use escrow_domain::policy::Kind;
 use escrow_domain::refusal::{Refusal, Undecided};
 use escrow_domain::time::Period;
@@ -95,6 +94,10 @@ fn deal_in(stage: Stage) -> Deal {
 fn command(transition: Transition, deal: &Deal) -> Option<Command> {
     Some(match transition {
         Transition::AddPayment => Command::AddPayment(new_payment(&[0], deal.now.after(Period::hours(1)))),
+        Transition::Fund => {
+            let payment = new_payment(&[0], deal.now.after(Period::hours(1)));
+            Command::AddPayment(NewPayment { source: Source::Wallet, ..payment })
+        }
         Transition::Cancel | Transition::Withdraw | Transition::AskCancel | Transition::AgreeCancel => cancel(),
         Transition::Deliver => deliver(),
         Transition::RequestChanges => request_changes(),
@@ -114,7 +117,6 @@ fn command(transition: Transition, deal: &Deal) -> Option<Command> {
         Transition::Unfreeze => unfreeze(),
         Transition::Resolve => resolve(Resolution::Done),
         Transition::Create
-        | Transition::Fund
         | Transition::Expire
         | Transition::ClosePayment
         | Transition::AbsorbPayment
@@ -133,6 +135,17 @@ fn command(transition: Transition, deal: &Deal) -> Option<Command> {
     })
 }
 
+/// A chargeback of the first capture that there is.
+fn about(reference: &str, deal: &Deal) -> ChargebackTold {
+    let mut captures = deal.escrow.payments.iter().flat_map(|payment| &payment.captures);
+    let capture = captures.next().map_or("pi_1", |capture| capture.id.as_str());
+    told_of(reference, capture, minor(15_000).of(sar()))
+}
+
+fn opened(reference: &str, deal: &Deal) -> Fact {
+    Fact::ChargebackOpened { chargeback: about(reference, deal), reason: "fraudulent".to_owned() }
+}
+
 /// The fact that brings a transition about.
 fn fact(transition: Transition, deal: &Deal) -> Option<Fact> {
     let refund =
@@ -145,8 +158,13 @@ fn fact(transition: Transition, deal: &Deal) -> Option<Fact> {
         Transition::ConfirmRefund => moved(RefundOutcome::Succeeded),
         Transition::FailRefund => moved(RefundOutcome::Failed("no such account".to_owned())),
         Transition::AbsorbRefund => total_refunded(15_000),
-        Transition::Freeze => chargeback_opened("du_9"),
-        Transition::Unfreeze => chargeback_closed("du_1", true),
+        Transition::Freeze => opened("du_9", deal),
+        Transition::Unfreeze => Fact::ChargebackClosed { chargeback: about("du_1", deal), won: true },
+        Transition::Chargeback => {
+            let chargeback = about("du_9", deal);
+            Fact::ChargebackFunds { moved: chargeback.money, chargeback, back: false }
+        }
+        Transition::LoseChargeback => Fact::ChargebackClosed { chargeback: about("du_9", deal), won: false },
         _ => return None,
     })
 }
@@ -169,7 +187,28 @@ fn prepare(transition: Transition, role: Role, deal: &mut Deal) {
         Transition::Rule => {
             deal.wait(Period::days(3));
         }
-        Transition::Unfreeze => assert!(deal.fact(&chargeback_opened("du_1"))),
+        Transition::Freeze | Transition::Unfreeze | Transition::Chargeback | Transition::LoseChargeback => {
+            if matches!(stage, Stage::Cancelled | Stage::Expired) {
+                let late = deal.capture_of(0, "pi_2");
+                assert!(deal.fact(&late));
+            }
+            let about_bank = transition == Transition::Unfreeze && stage != Stage::Pending;
+            if about_bank && role == Role::Gateway {
+                let fact = opened("du_1", deal);
+                assert!(deal.fact(&fact));
+            } else if about_bank && !stage.is_final() || (transition == Transition::Unfreeze && stage == Stage::Pending)
+            {
+                deal.act(Role::Operator, freeze());
+            }
+        }
+        Transition::CreditWallet if role == Role::Clock && stage != Stage::Pending => {
+            let second = deal.capture_of(0, "pi_2");
+            assert!(deal.fact(&second));
+            let last = u16::try_from(deal.escrow.refunds.len()).unwrap() - 1;
+            deal.refunded(last, RefundOutcome::Failed("no such account".to_owned()));
+            deal.defers = true;
+            deal.act(Role::Operator, resolve(Resolution::CreditWallet));
+        }
         // A capture that fitted nothing is on its way back, so that there is a refund to speak of in every stage.
         Transition::ConfirmRefund | Transition::FailRefund | Transition::LookUp | Transition::Resolve
             if stage != Stage::Pending && stage != Stage::Refunding =>
@@ -210,7 +249,7 @@ fn clock(transition: Transition, mut deal: Deal) -> Cell {
             return Cell::Nothing;
         };
         deal.now = deal.now.max(reminder.at);
-    } else {
+    } else if transition != Transition::CreditWallet {
         deal.wait(Period::days(400));
     }
     deal.tick();
@@ -264,7 +303,8 @@ fn told(transition: Transition, deal: &mut Deal, role: Role, command: Command) -
 fn code(refusal: &Refusal, transition: Transition) -> &'static str {
     if let Refusal::WrongRole { transition: named, .. } | Refusal::WrongStage { transition: named, .. } = refusal {
         // The same words for a party and for an operator, or before and after payment.
-        let twins: [&[Transition]; 4] = [
+        let twins: [&[Transition]; 5] = [
+            &[Transition::AddPayment, Transition::Fund],
             &[Transition::Release, Transition::OperatorRelease],
             &[Transition::Refund, Transition::OperatorRefund],
             &[Transition::Cancel, Transition::Withdraw, Transition::AskCancel, Transition::AgreeCancel],
@@ -280,6 +320,15 @@ fn code(refusal: &Refusal, transition: Transition) -> &'static str {
 fn cannot_show(transition: Transition, stage: Stage) -> Option<&'static str> {
     match (transition, stage) {
         (Transition::AbsorbPayment, Stage::Pending) => Some("the first capture of a deal that waits funds it"),
+        (
+            Transition::Freeze
+            | Transition::Unfreeze
+            | Transition::Chargeback
+            | Transition::LoseChargeback
+            | Transition::CreditWallet,
+            Stage::Pending,
+        ) => Some("nothing was captured, so no bank and no wallet has anything to do with it"),
+        (Transition::Unfreeze, stage) if stage.is_final() => Some("an operator freezes only what is not over"),
         (Transition::AbsorbRefund, Stage::Pending | Stage::Cancelled | Stage::Expired) => Some("nothing was captured"),
         (Transition::AbsorbRefund, Stage::Refunded) => Some("our own refund explains the total"),
         (
@@ -295,8 +344,13 @@ fn agrees(to: To, transition: Transition, before: Stage, after: Stage) -> bool {
     match to {
         // Facts about refunds of what fitted no milestone, or about money that is no longer here, leave the milestone where it is.
         To::Becomes(stage) => {
-            let about_refunds =
-                matches!(transition, Transition::ConfirmRefund | Transition::FailRefund | Transition::AbsorbRefund);
+            let about_refunds = matches!(
+                transition,
+                Transition::ConfirmRefund
+                    | Transition::FailRefund
+                    | Transition::AbsorbRefund
+                    | Transition::LoseChargeback
+            );
             after == stage || (about_refunds && after == before)
         }
         To::Settles if transition == Transition::Resolve => after == before || after == Stage::Refunded,

@@ -1,9 +1,7 @@
 //! Any sequence of commands, facts (in disorder, doubled), work and time, over deals of one to five milestones with any fees: after
 //! every step the money adds up, and in the end everything can be settled.
 
-use crate::fixture::{
-    Deal, Offer, START, actor, chargeback_closed, chargeback_opened, minor, name_of, new_payment, piece, sar, user,
-};
+use crate::fixture::{Deal, Offer, START, actor, coin, minor, name_of, new_payment, piece, sar, told_of, user};
 use escrow_domain::actions::Scopes;
 use escrow_domain::command::{Attempt, Command, Fact, RefundOutcome, Resolution};
 use escrow_domain::decide::{self, Outcome};
@@ -14,7 +12,7 @@ use escrow_domain::id::{GatewayName, Operation};
 use escrow_domain::lifecycle::{Role, Stage, Transition};
 use escrow_domain::milestone::{Ask, AskFor};
 use escrow_domain::money::{Minor, Money};
-use escrow_domain::payment::RefundStatus;
+use escrow_domain::payment::{RefundStatus, Source};
 use escrow_domain::policy::{DisputeDefault, Kind, LONGEST_EXTENSION, Policy};
 use escrow_domain::refusal::Undecided;
 use escrow_domain::time::Period;
@@ -51,8 +49,8 @@ fn step() -> impl Strategy<Value = Step> {
 fn offer() -> impl Strategy<Value = Offer> {
     let milestone = (1_i64..2_000_000, 0_i64..=1_000, 0_i64..=1_000);
     let milestones = proptest::collection::vec(milestone, 1..=5);
-    (0_usize..3, milestones, 1_usize..=5, any::<bool>(), 0_u32..20).prop_map(
-        |(kind, milestones, pays, default, days)| {
+    (0_usize..3, milestones, 1_usize..=5, any::<bool>(), 0_u32..20, 0_u8..7, 1_i64..3_000_000).prop_map(
+        |(kind, milestones, pays, default, days, source, halalas)| {
             let kind = Kind::ALL[kind];
             let mut policy = Policy::defaults(kind);
             if default {
@@ -66,13 +64,18 @@ fn offer() -> impl Strategy<Value = Offer> {
                 })
                 .collect();
             let pays = (0..u8::try_from(pays.min(milestones.len())).unwrap()).collect();
-            Offer { policy, milestones, pays, ..Offer::of(kind) }
+            let offer = Offer { policy, milestones, pays, ..Offer::of(kind) };
+            match source {
+                0 => offer.from_wallet(),
+                1 => Offer { unit: coin(), ..offer.from_wallet() },
+                2 | 3 => offer.in_coins(halalas),
+                _ => offer,
+            }
         },
     )
 }
 
 /// What card holders dispute.
-const CHARGEBACKS: [&str; 2] = ["du_1", "du_2"];
 
 /// A run: the deal, and every operation that was committed, to be tried again.
 struct Run {
@@ -173,7 +176,8 @@ impl Run {
             assert!(new.extended <= LONGEST_EXTENSION);
             let asks_in: &[Stage] = match new.asked.map(|ask| ask.what) {
                 None => Stage::ALL,
-                Some(AskFor::Cancel) => &[Stage::Held],
+                // Of a part that is not disputed.
+                Some(AskFor::Cancel) => &[Stage::Held, Stage::Disputed],
                 Some(AskFor::Extend(_)) => &[Stage::Held, Stage::Delivered, Stage::Disputed],
             };
             assert!(asks_in.contains(&new.stage()), "an ask lapses with its stage: {new:?}");
@@ -194,7 +198,10 @@ impl Run {
                         && !matches!(refund.status, RefundStatus::Failed | RefundStatus::Replaced)
                 });
                 let live = Minor::sum(live.map(|refund| refund.amount)).unwrap();
-                assert!(live <= capture.amount, "more goes back than was captured");
+                let most = if capture.applied { payment.amount } else { capture.amount };
+                let lost = after.chargebacks.iter().filter(|lost| (lost.payment, lost.capture) == (number, index));
+                let lost: i64 = lost.map(|lost| lost.of_escrow.units()).sum();
+                assert!(live.units() + lost <= most.units(), "more goes back than was captured");
             }
         }
         if !after.freezes.is_empty() {
@@ -242,7 +249,7 @@ impl Run {
                 self.command(Role::Operator, if step.choice.is_multiple_of(3) { overlay } else { lift });
             }
             16 | 17 => {
-                let resolution = at(&[Resolution::Done, Resolution::Retry], step.choice);
+                let resolution = at(&[Resolution::Done, Resolution::Retry, Resolution::CreditWallet], step.choice);
                 self.command(Role::Operator, Command::Resolve { resolution, reason: "looked".to_owned() });
             }
             _ => {
@@ -251,7 +258,13 @@ impl Run {
                 if step.choice.is_multiple_of(3) && self.milestone(step.choice) != milestones[0] {
                     milestones.push(self.milestone(step.choice));
                 }
-                self.command(Role::Buyer, Command::AddPayment(new_payment(&milestones, expires_at)));
+                let mut payment = new_payment(&milestones, expires_at);
+                if step.part.is_multiple_of(4) {
+                    payment.source = Source::Wallet;
+                } else if self.deal.escrow.terms.currency != sar() {
+                    payment.pay_in = Some(minor(i64::from(step.share) + 1).of(sar()));
+                }
+                self.command(Role::Buyer, Command::AddPayment(payment));
             }
         }
     }
@@ -265,8 +278,18 @@ impl Run {
         let other = |role| if role == Role::Buyer { Role::Seller } else { Role::Buyer };
         match step.kind {
             40 | 41 => {
-                let to_buyer = share(there.money.disputed, step.share);
-                self.command(one, Command::Propose { milestone, to_buyer });
+                let open = self.deal.escrow.disputes.iter().filter(|dispute| dispute.is_open());
+                let disputed: Vec<u8> = open.map(|dispute| dispute.milestone).collect();
+                if disputed.is_empty() {
+                    return;
+                }
+                let index = at(&disputed, step.part);
+                let locked = self.deal.escrow.milestones[usize::from(index)].money.disputed;
+                let to_buyer = share(locked, step.share);
+                self.command(one, Command::Propose { milestone: Some(index), to_buyer });
+                if step.share.is_multiple_of(2) {
+                    self.sides(Step { kind: 42, ..step });
+                }
             }
             42 | 43 => {
                 let offers = self.deal.escrow.disputes.iter().filter_map(|dispute| dispute.proposal);
@@ -284,7 +307,12 @@ impl Run {
                 let until = there.deadline().map(|at| at.after(Period::hours(u32::from(step.share))));
                 self.command(one, Command::Extend { milestone, until, reason: None });
             }
-            47 => self.command(one, Command::Cancel { milestone, reason: None }),
+            47 => {
+                self.command(one, Command::Cancel { milestone, reason: None });
+                if step.share.is_multiple_of(2) {
+                    self.command(other(one), Command::Cancel { milestone, reason: None });
+                }
+            }
             _ => match there.asked {
                 None => {}
                 Some(Ask { by, what: AskFor::Cancel, .. }) => {
@@ -322,28 +350,55 @@ impl Run {
                 self.fact(self.deal.refund_told(refund, outcome));
             }
             26 => {
-                let captures = &self.deal.escrow.payments[usize::from(payment)].captures;
-                let Some(capture) = captures.first() else { return };
-                let total = Money { amount: share(capture.amount, step.share), currency: sar() };
+                let payment = &self.deal.escrow.payments[usize::from(payment)];
+                let Some(capture) = payment.captures.first() else { return };
+                let unit = payment.charged(self.deal.escrow.terms.currency).currency;
+                let total = Money { amount: share(capture.amount, step.share), currency: unit };
                 let capture = capture.id.clone();
                 // Some are told late: of before anything failed.
                 let told_at = if step.part.is_multiple_of(3) { START } else { self.deal.now };
                 self.fact(Fact::CaptureRefunded { gateway: GatewayName::Stripe, capture, total, told_at });
             }
-            _ => {
-                let name = at(&CHARGEBACKS, step.choice);
-                let fact = if step.share.is_multiple_of(2) {
-                    chargeback_opened(name)
-                } else {
-                    chargeback_closed(name, !step.part.is_multiple_of(4))
-                };
-                self.fact(fact);
-            }
+            _ => self.chargeback(step, payment),
+        }
+    }
+
+    /// Something is told of one of two chargebacks of one of the payment's captures.
+    fn chargeback(&mut self, step: Step, number: u16) {
+        let payment = &self.deal.escrow.payments[usize::from(number)];
+        let Some(capture) = payment.captures.get(usize::from(step.part / 32) % 2).or(payment.captures.first()) else {
+            return;
+        };
+        let unit = payment.charged(self.deal.escrow.terms.currency).currency;
+        // The same name always tells of the same amount.
+        let amount = if step.choice.is_multiple_of(2) { capture.amount } else { share(capture.amount, 377) };
+        let amount = amount.max(minor(1));
+        let chargeback = told_of(&format!("du_{}_{}", capture.id, step.choice % 2), &capture.id, amount.of(unit));
+        let moved = chargeback.money;
+        self.fact(match step.share % 5 {
+            0 => Fact::ChargebackOpened { chargeback, reason: "fraudulent".to_owned() },
+            1 | 2 => Fact::ChargebackFunds { chargeback, moved, back: step.share % 5 == 2 },
+            _ => Fact::ChargebackClosed { chargeback, won: step.part.is_multiple_of(4) },
+        });
+    }
+
+    /// The bank decides about every chargeback that is open.
+    fn close_chargebacks(&mut self) {
+        for open in self.deal.escrow.chargebacks.clone() {
+            let payment = &self.deal.escrow.payments[usize::from(open.payment)];
+            let capture = payment.captures[usize::from(open.capture)].id.clone();
+            let unit = payment.charged(self.deal.escrow.terms.currency).currency;
+            let chargeback = told_of(&open.reference, &capture, open.amount.of(unit));
+            let won = open.opened_at.as_millis() % 2 == 0;
+            self.fact(Fact::ChargebackClosed { chargeback, won });
         }
     }
 
     fn pages(&mut self, step: Step) {
         let payment = self.payment(step.part);
+        if self.deal.escrow.payments[usize::from(payment)].source == Source::Wallet {
+            return;
+        }
         let until = self.deal.escrow.payments[usize::from(payment)].expires_at;
         let page = format!("cs_{payment}");
         let outcome = if step.choice.is_multiple_of(8) {
@@ -420,6 +475,10 @@ impl Run {
             let before = self.deal.escrow.clone();
             self.deal.wait(wait).tick();
             self.check(&before, Role::Clock);
+            // What it gave to a wallet in demand lands with the next.
+            if self.deal.defers {
+                self.deal.tick();
+            }
             assert!(!self.deal.tick(), "a tick leaves nothing for another at the same moment");
         }
     }
@@ -429,9 +488,7 @@ impl Run {
         for _ in 0..400 {
             if !self.deal.escrow.freezes.is_empty() {
                 self.command(Role::Operator, Command::Unfreeze { reason: "over".to_owned() });
-                for name in CHARGEBACKS {
-                    self.fact(chargeback_closed(name, true));
-                }
+                self.close_chargebacks();
             }
             if !self.deal.escrow.reviews.is_empty() {
                 let before = self.deal.escrow.reviews.len();
@@ -457,10 +514,17 @@ impl Run {
         assert_eq!(self.deal.escrow.due_at(), None);
         let ledger = self.deal.ledger();
         assert_eq!(ledger.get("escrow"), None, "nothing is left in the escrow");
-        assert_eq!(ledger.get("refunds:stripe"), None, "nothing is left on its way");
-        assert_eq!(ledger.get("unapplied:stripe"), None, "nothing is left unapplied");
+        for (account, units) in &ledger {
+            let over = ["refunds:", "unapplied:", "credits:"].iter().all(|begins| !account.starts_with(begins));
+            assert!(over, "nothing is left on its way: {account} {units}");
+        }
+        for name in ["usr_buyer", "usr_seller"] {
+            let booked = ledger.get(&format!("wallet:{name}")).copied().unwrap_or(0);
+            assert_eq!(-booked, self.deal.in_wallet(name), "the wallet of {name} has what the ledger says");
+        }
         let plain = self.deal.escrow.payments.iter().flat_map(|payment| &payment.captures);
-        if plain.clone().all(|capture| capture.unasked.is_zero()) {
+        let mut chargebacks = self.deal.escrow.chargebacks.iter();
+        if plain.clone().all(|capture| capture.unasked.is_zero()) && chargebacks.all(|one| one.of_escrow.is_zero()) {
             let mut earned = Minor::ZERO;
             for milestone in &self.deal.escrow.milestones {
                 for fee in [milestone.fee.buyer, milestone.fee.seller] {
@@ -496,7 +560,8 @@ fn whatever_happens_the_money_adds_up_and_everything_can_end() {
         &sequences,
         |(offer, paid, steps)| {
             let mut run = Run { deal: Deal::created(&offer), done: Vec::new(), serial: 0 };
-            if paid > 0 {
+            run.deal.defers = paid % 3 == 1;
+            if paid > 0 && offer.source != Source::Wallet {
                 run.deal.page_opened().paid();
             }
             for step in steps {
@@ -506,7 +571,7 @@ fn whatever_happens_the_money_adds_up_and_everything_can_end() {
                 run.replay(attempt);
             }
             run.settle();
-            for entry in &run.deal.escrow.journal.entries {
+            for entry in run.deal.history() {
                 *happened.borrow_mut().entry(entry.transition).or_default() += 1;
             }
             Ok(())

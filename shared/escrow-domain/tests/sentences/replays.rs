@@ -133,7 +133,7 @@ fn an_arbiter_may_not_rule_on_their_own_escrow() {
 fn a_full_list_refuses_people_and_nobody_else() {
     let mut deal = delivered();
     let filler = Operation::of_person("issuer", "x", "POST", "/x", "x", b"");
-    deal.escrow.journal.operations.resize(MOST_OPERATIONS, filler);
+    deal.escrow.journal.operations.resize(MOST_OPERATIONS + 1, filler);
     assert_eq!(deal.refusal(Role::Buyer, release(None)), Refusal::Full { what: "operations" });
     let capture = deal.capture_of(0, "pi_late");
     assert!(matches!(deal.try_fact(&capture), Ok(Outcome::Changed(_))));
