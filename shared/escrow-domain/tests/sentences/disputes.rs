@@ -201,7 +201,7 @@ fn while_a_part_is_disputed_the_rest_can_be_delivered() {
 #[test]
 fn a_ruling_that_no_gateway_could_pay_back_exactly_is_refused() {
     let dinar = Currencies::default().find("KWD").unwrap();
-    let mut deal = Deal::created_in(dinar, &Offer::of(Kind::Service));
+    let mut deal = Deal::created(&Offer { unit: dinar, ..Offer::of(Kind::Service) });
     deal.page_opened().paid().act(Role::Buyer, dispute(None)).wait(Period::days(2));
     let refused = deal.refusal(Role::Arbiter, rule(3_335));
     assert!(matches!(refused, Refusal::AmountStep { step } if step.amount == minor(10)), "{refused}");

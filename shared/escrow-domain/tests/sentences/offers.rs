@@ -86,7 +86,7 @@ fn an_offer_is_of_what_is_locked_and_of_what_a_gateway_can_pay_back() {
     let too_much = disputed().refusal(Role::Seller, propose(15_001));
     assert!(matches!(too_much, Refusal::AmountTooLarge { most } if most.amount == minor(15_000)));
     let dinar = Currencies::default().find("KWD").unwrap();
-    let mut deal = Deal::created_in(dinar, &Offer::of(Kind::Service));
+    let mut deal = Deal::created(&Offer { unit: dinar, ..Offer::of(Kind::Service) });
     deal.page_opened().paid().act(Role::Buyer, crate::fixture::dispute(None));
     let refused = deal.refusal(Role::Seller, propose(3_335));
     assert!(matches!(refused, Refusal::AmountStep { step } if step.amount == minor(10)), "{refused}");
