@@ -132,13 +132,20 @@ fn greeting(local: &Local, data: &Data) -> String {
         Data::Folder(path) => format!("kept in {}", path.display()),
         Data::Memory => "in memory, gone when this stops".to_owned(),
     };
+    let sandbox = if local.has_sandbox() {
+        format!(
+            "\n  {url}/_local/sandbox/stripe   what the sandbox knows: payments and their pages, sellers, its switches"
+        )
+    } else {
+        String::new()
+    };
     format!(
         r#"
 Holdfast is ready. Data is {kept}; Stripe is {stripe}.
 
   {url}/          where to begin
   {url}/docs      the API's reference
-  {url}/_local/health
+  {url}/_local/health{sandbox}
 
 Try it:
 

@@ -108,7 +108,7 @@ fn play_seller(
         }
         let link = AccountLink { used: true, ..link };
         change.put(Record::AccountLink(link.clone()));
-        let turned = accounts::turn(change, &account, &played);
+        let turned = accounts::turn(change, &account, played);
         let shown = accounts::shown(&turned);
         let events: Vec<Value> = change.events().iter().map(|(id, kind)| json!({"id": id, "type": kind})).collect();
         let summary = json!({
