@@ -11,13 +11,14 @@ use crate::problem::{Answer, Problem};
 use crate::reply::Reply;
 use crate::request::{IdempotencyKey, Incoming};
 use crate::standing::standing_of;
-use crate::views::{EscrowView, rehearsal};
+use crate::views::{EscrowView, rehearsal, rehearsal_of_nothing};
 use escrow_domain::command::{Attempt, Command};
 use escrow_domain::decide::{Moment, Outcome, decide};
 use escrow_domain::escrow::Escrow;
 use escrow_domain::id::{EscrowId, Operation};
 use escrow_domain::journal::{Actor, Entry, Seen};
 use escrow_domain::refusal::{Refusal, Undecided};
+use escrow_domain::wallet::{LineKind, WalletMove};
 use escrow_store::Start;
 use serde::de::DeserializeOwned;
 
@@ -90,7 +91,7 @@ pub async fn carry<Body: DeserializeOwned>(
     }
     let command = read(incoming.json()?, &escrow)?;
     if asked.dry_run {
-        return asked.rehearse(app, &escrow, &command);
+        return asked.rehearse(app, &escrow, &command).await;
     }
 
     let changed =
@@ -114,6 +115,18 @@ pub fn key_of(incoming: &Incoming, dry_run: bool) -> Answer<IdempotencyKey> {
         Err(_) if dry_run && !incoming.has_idempotency_key() => Ok(IdempotencyKey::none()),
         key => key,
     }
+}
+
+/// Whether the wallets would let go what a rehearsed change takes out of them. The commit itself asks them in its transaction.
+///
+/// # Errors
+/// 409 as the commit would answer.
+pub async fn check_wallets(app: &App, moves: &[WalletMove]) -> Answer<()> {
+    for spent in moves.iter().filter(|moved| moved.kind == LineKind::Funding) {
+        let wallet = app.store.wallet(&spent.owner, spent.currency).await?;
+        wallet.moved(spent).map_err(|refusal| Problem::wallet_refused(&refusal, spent.currency))?;
+    }
+    Ok(())
 }
 
 impl Asked {
@@ -171,10 +184,13 @@ impl Asked {
     }
 
     /// Says what would happen.
-    fn rehearse(&self, app: &App, escrow: &Escrow, command: &Command) -> Answer<Carried> {
+    async fn rehearse(&self, app: &App, escrow: &Escrow, command: &Command) -> Answer<Carried> {
         let rehearsal = match self.decide(escrow, command, app.moment())? {
-            Outcome::Changed(change) => rehearsal(escrow, &change.escrow)?,
-            Outcome::AlreadyDone => rehearsal(escrow, escrow)?,
+            Outcome::Changed(change) => {
+                check_wallets(app, &change.moves).await?;
+                rehearsal(escrow, &change)?
+            }
+            Outcome::AlreadyDone => rehearsal_of_nothing(escrow)?,
         };
         Ok(Carried::Rehearsed(Reply::ok(&rehearsal)))
     }
@@ -183,7 +199,7 @@ impl Asked {
     fn done_before(self, incoming: &Incoming, escrow: Escrow) -> Answer<Carried> {
         incoming.line().replayed(true);
         if self.dry_run {
-            return Ok(Carried::Rehearsed(Reply::ok(&rehearsal(&escrow, &escrow)?)));
+            return Ok(Carried::Rehearsed(Reply::ok(&rehearsal_of_nothing(&escrow)?)));
         }
         Ok(self.done(escrow, true))
     }

@@ -4,20 +4,16 @@
 use crate::amount::AmountField;
 use crate::problem::{Answer, Code, Problem};
 use crate::views::milestone_index;
-use escrow_domain::escrow::LONGEST_NOTE;
-use escrow_domain::money::{Minor, Money};
+use escrow_domain::currency::Currency;
+use escrow_domain::escrow::{LONGEST_NOTE, MOST_MILESTONES};
+use escrow_domain::money::Minor;
+use escrow_domain::time::Timestamp;
 use std::str::FromStr;
 
 /// A field that cannot be what it must be: `expected` says what that is.
 #[must_use]
 pub fn invalid(pointer: &str, expected: &str) -> Problem {
     Problem::input(Code::BodyInvalid, pointer, format!("This must be {expected}."))
-}
-
-/// Part of the contract, but not built yet: refused, never ignored.
-#[must_use]
-pub fn not_yet(pointer: &str, what: &str) -> Problem {
-    Problem::input(Code::NotSupportedYet, pointer, format!("{what} is part of the contract, but not built yet."))
 }
 
 /// A word, an id, a duration: whatever can be parsed. `expected` says what it must be.
@@ -59,14 +55,40 @@ pub fn milestone(name: Option<&str>, pointer: &str) -> Answer<Option<u8>> {
     milestone_index(name).map(Some).ok_or_else(|| invalid(pointer, "a milestone such as \"m1\""))
 }
 
-/// An amount out of `whole`: all of it if the field is left out.
+/// The milestones that a field names, each once.
 ///
 /// # Errors
-/// 400 `amount_invalid`; 422 `not_supported_yet` for a part of it. More than there is the rules refuse.
-pub fn all_of(field: Option<&AmountField>, whole: Money, pointer: &str) -> Answer<Option<Minor>> {
-    let Some(field) = field else { return Ok(None) };
-    let amount = field.read(pointer, whole.currency)?.amount;
-    if amount < whole.amount { Err(not_yet(pointer, "A part of the amount")) } else { Ok(Some(amount)) }
+/// 400 `body_invalid` with the place of the first that is no name of a milestone, or comes twice; also for an empty list.
+pub fn milestones(names: &[String], pointer: &str) -> Answer<Vec<u8>> {
+    if names.is_empty() || names.len() > MOST_MILESTONES {
+        return Err(invalid(pointer, &format!("1 to {MOST_MILESTONES} milestones")));
+    }
+    let mut indexes: Vec<u8> = Vec::with_capacity(names.len());
+    for (place, name) in names.iter().enumerate() {
+        let here = format!("{pointer}/{place}");
+        let index = milestone_index(name).ok_or_else(|| invalid(&here, "a milestone such as \"m1\""))?;
+        if indexes.contains(&index) {
+            return Err(invalid(&here, "a milestone that is not named before"));
+        }
+        indexes.push(index);
+    }
+    Ok(indexes)
+}
+
+/// A part of what there is: all of it if the field is left out. More than there is the rules refuse.
+///
+/// # Errors
+/// 400 `amount_invalid`.
+pub fn part(field: Option<&AmountField>, currency: Currency, pointer: &str) -> Answer<Option<Minor>> {
+    field.map(|field| Ok(field.read(pointer, currency)?.amount)).transpose()
+}
+
+/// A moment.
+///
+/// # Errors
+/// 400 `body_invalid` if it is not RFC 3339 in UTC.
+pub fn moment(text: Option<&str>, pointer: &str) -> Answer<Option<Timestamp>> {
+    text.map(|text| word(text, pointer, "a moment in UTC such as \"2026-03-01T09:30:00Z\"")).transpose()
 }
 
 #[cfg(test)]
@@ -92,16 +114,37 @@ mod tests {
     }
 
     #[test]
-    fn an_amount_is_all_of_it_for_now() {
-        let whole = Money::parse("150.00", Currencies::default().find("SAR").unwrap()).unwrap();
+    fn a_part_is_an_amount_of_the_escrows_currency() {
+        let sar = Currencies::default().find("SAR").unwrap();
         let read = |value: serde_json::Value| {
             let field: AmountField = serde_json::from_value(value).unwrap();
-            code(all_of(Some(&field), whole, "/amount"))
+            code(part(Some(&field), sar, "/amount")).map(|units| units.map(escrow_domain::money::Minor::units))
         };
-        assert_eq!(code(all_of(None, whole, "/amount")), Ok(None));
-        assert_eq!(read(json!("150")), Ok(Some(whole.amount)));
-        assert_eq!(read(json!("149.99")), Err("not_supported_yet"));
-        assert!(read(json!("150.01")).is_ok(), "the rules refuse it, with what there is");
-        assert_eq!(read(json!(150)), Err("amount_invalid"));
+        assert_eq!(code(part(None, sar, "/amount")), Ok(None));
+        assert_eq!(read(json!("149.9")), Ok(Some(14_990)));
+        for bad in [json!("0"), json!(150), json!("1.001"), json!("-1")] {
+            assert_eq!(read(bad.clone()), Err("amount_invalid"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn milestones_are_named_once_each() {
+        let read = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            code(milestones(&names, "/fund"))
+        };
+        assert_eq!(read(&["m2", "m1"]), Ok(vec![1, 0]));
+        for bad in [&[][..], &["m1", "m1"], &["1"], &["m0"], &["m1", ""], &["m1"; 51]] {
+            assert_eq!(read(bad), Err("body_invalid"), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_in_utc() {
+        let read = |text| code(moment(Some(text), "/until")).map(|at| at.map(|at| at.to_string()));
+        assert_eq!(read("2026-03-01T09:30:00Z"), Ok(Some("2026-03-01T09:30:00Z".to_owned())));
+        for bad in ["2026-03-01", "2026-03-01T09:30:00+03:00", "tomorrow", ""] {
+            assert_eq!(read(bad), Err("body_invalid"), "{bad}");
+        }
     }
 }

@@ -19,11 +19,9 @@ pub use dispute::{BroughtView, DisputeListed, brought, dispute_listed};
 pub use escrow::{ActionView, EscrowView, actions};
 pub use event::{EventView, PostingView, event, events, postings};
 pub use payment::{CheckoutCreated, PaymentView, checkout, payment};
-pub use quote::{QuoteView, quote};
 pub use payout::{PayoutRehearsal, PayoutView, payout, payout_actions, payout_rehearsal};
-pub use rehearsal::{
-    Rehearsal, WalletMoveView, rehearsal, rehearsal_of_creation, rehearsal_of_nothing, wallet_moves,
-};
+pub use quote::{QuoteView, quote};
+pub use rehearsal::{Rehearsal, WalletMoveView, rehearsal, rehearsal_of_creation, rehearsal_of_nothing, wallet_moves};
 pub use seller::{SellerLinked, SellerView, seller, seller_linked};
 pub use top_up::{TopUpCreated, TopUpView, top_up, top_up_created};
 pub use wallet::{LINE_COLUMNS, LineView, WalletAtView, WalletView, line, wallet, wallet_at};

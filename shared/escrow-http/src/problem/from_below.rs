@@ -142,11 +142,12 @@ impl From<ListError> for Problem {
     }
 }
 
-impl<Why: Into<Problem>> From<ChangeError<Why>> for Problem {
-    fn from(error: ChangeError<Why>) -> Self {
+impl<Why: Into<Problem>, Aggregate> From<ChangeError<Why, Aggregate>> for Problem {
+    fn from(error: ChangeError<Why, Aggregate>) -> Self {
         match error {
-            ChangeError::NotFound => Self::not_found("escrow"),
+            ChangeError::NotFound => Self::not_found("thing"),
             ChangeError::Undecided { why, escrow: _ } => why.into(),
+            ChangeError::Wallet { refused, escrow: _ } => refused.into(),
             ChangeError::Store(error) => error.into(),
         }
     }

@@ -3,7 +3,23 @@
 use super::{Code, Problem};
 use escrow_domain::currency::Currency;
 use escrow_domain::wallet::WalletRefusal;
+use escrow_store::{CreateError, WalletRefused};
 use serde_json::json;
+
+impl From<WalletRefused> for Problem {
+    fn from(refused: WalletRefused) -> Self {
+        Self::wallet_refused(&refused.refusal, refused.currency)
+    }
+}
+
+impl From<CreateError> for Problem {
+    fn from(error: CreateError) -> Self {
+        match error {
+            CreateError::Wallet(refused) => refused.into(),
+            CreateError::Store(error) => error.into(),
+        }
+    }
+}
 
 impl Problem {
     /// The wallet does not let so much go. Only for whoever may see what is in it: its owner, and the platform for its owner.

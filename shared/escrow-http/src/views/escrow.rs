@@ -1,13 +1,14 @@
 //! An escrow as one caller sees it.
 
+use super::chargeback::{ChargebackView, chargebacks};
+use super::dispute::{DisputeView, dispute};
 use super::payment::AttemptView;
+use super::rehearsal::{TimerView, timers};
 use super::{amount, milestone_name, time, time_or_null, whole};
 use crate::problem::Answer;
 use escrow_domain::actions::Standing;
-use escrow_domain::dispute::{Dispute, Evidence};
 use escrow_domain::escrow::Escrow;
-use escrow_domain::id::DisputeId;
-use escrow_domain::milestone::Milestone;
+use escrow_domain::milestone::{Ask, AskFor, Milestone};
 use escrow_domain::policy::Policy;
 use escrow_domain::time::{Period, Timestamp};
 use serde::Serialize;
@@ -34,7 +35,10 @@ pub struct EscrowView {
     milestones: Vec<MilestoneView>,
     payments: Vec<AttemptView>,
     dispute: Option<DisputeView>,
+    disputes: Vec<DisputeView>,
+    chargebacks: Vec<ChargebackView>,
     frozen: Vec<FreezeView>,
+    next: Vec<TimerView>,
     policy: PolicyView,
     metadata: BTreeMap<String, String>,
     version: u64,
@@ -60,6 +64,7 @@ struct MilestoneView {
     id: String,
     title: String,
     amount: String,
+    fee: String,
     status: &'static str,
     held: String,
     disputed: String,
@@ -70,30 +75,15 @@ struct MilestoneView {
     deliver_by: Option<String>,
     auto_release_at: Option<String>,
     dispute_until: Option<String>,
+    asked: Option<AskView>,
 }
 
+/// What one side has asked the other for.
 #[derive(Debug, Clone, Serialize)]
-struct DisputeView {
-    id: String,
-    milestone: String,
-    status: &'static str,
-    amount: String,
-    reason: String,
-    evidence: Vec<EvidenceView>,
-    opened_at: String,
-    evidence_until: String,
-    rule_by: String,
-    to_buyer: Option<String>,
-    ended_at: Option<String>,
-}
-
-#[derive(Debug, Clone, Serialize)]
-struct EvidenceView {
-    r#type: String,
-    uri: String,
-    sha256: Option<String>,
-    note: Option<String>,
+struct AskView {
     by: &'static str,
+    r#for: &'static str,
+    until: Option<String>,
     at: String,
 }
 
@@ -137,7 +127,11 @@ impl EscrowView {
         let terms = &escrow.terms;
         let currency = terms.currency;
         let totals = whole(escrow.totals())?;
-        let disputes = (0_u16..).zip(&escrow.disputes);
+        let disputes: Vec<DisputeView> =
+            (0_u16..).zip(&escrow.disputes).map(|(number, one)| dispute(escrow, number, one)).collect();
+        // The one that waits; where none does, the newest.
+        let open = escrow.disputes.iter().position(escrow_domain::dispute::Dispute::is_open);
+        let shown = open.or_else(|| disputes.len().checked_sub(1));
         Ok(Self {
             id: escrow.id.to_string(),
             status: escrow.status().as_str(),
@@ -154,13 +148,19 @@ impl EscrowView {
             released: amount(totals.released, currency),
             refunding: amount(totals.refunding, currency),
             refunded: amount(totals.refunded, currency),
-            milestones: (0_u8..).zip(&escrow.milestones).map(|(index, one)| milestone(escrow, index, one)).collect(),
+            milestones: (0_u8..)
+                .zip(&escrow.milestones)
+                .map(|(index, one)| milestone(escrow, index, one))
+                .collect::<Answer<_>>()?,
             payments: (0_u16..)
                 .zip(&escrow.payments)
                 .map(|(number, one)| AttemptView::new(escrow, number, one))
                 .collect(),
-            dispute: disputes.last().map(|(number, one)| dispute(escrow, number, one)),
+            dispute: shown.and_then(|number| disputes.get(number)).cloned(),
+            disputes,
+            chargebacks: chargebacks(escrow, standing),
             frozen: frozen(escrow),
+            next: timers(escrow),
             policy: policy(&terms.policy),
             metadata: terms.metadata.clone(),
             version: escrow.version,
@@ -188,12 +188,13 @@ pub(super) fn subject(escrow: &Escrow) -> SubjectView {
     SubjectView { r#type: escrow.terms.subject.kind.clone(), id: escrow.terms.subject.id.clone() }
 }
 
-fn milestone(escrow: &Escrow, index: u8, milestone: &Milestone) -> MilestoneView {
+fn milestone(escrow: &Escrow, index: u8, milestone: &Milestone) -> Answer<MilestoneView> {
     let currency = escrow.terms.currency;
-    MilestoneView {
+    Ok(MilestoneView {
         id: milestone_name(index),
         title: milestone.title.clone(),
         amount: amount(milestone.amount, currency),
+        fee: amount(whole(milestone.fee.total())?, currency),
         status: milestone.stage().as_str(),
         held: amount(milestone.money.held, currency),
         disputed: amount(milestone.money.disputed, currency),
@@ -204,35 +205,16 @@ fn milestone(escrow: &Escrow, index: u8, milestone: &Milestone) -> MilestoneView
         deliver_by: time_or_null(milestone.deliver_by),
         auto_release_at: time_or_null(milestone.auto_release_at),
         dispute_until: time_or_null(milestone.dispute_until(escrow.terms.policy.dispute_window)),
-    }
+        asked: milestone.asked.as_ref().map(ask),
+    })
 }
 
-fn dispute(escrow: &Escrow, number: u16, dispute: &Dispute) -> DisputeView {
-    let currency = escrow.terms.currency;
-    DisputeView {
-        id: DisputeId { escrow: escrow.id, number }.to_string(),
-        milestone: milestone_name(dispute.milestone),
-        status: dispute.status.as_str(),
-        amount: amount(dispute.amount, currency),
-        reason: dispute.reason.clone(),
-        evidence: dispute.evidence.iter().map(evidence).collect(),
-        opened_at: time(dispute.opened_at),
-        evidence_until: time(dispute.evidence_until),
-        rule_by: time(dispute.rule_by),
-        to_buyer: dispute.to_buyer.map(|part| amount(part, currency)),
-        ended_at: time_or_null(dispute.ended_at),
-    }
-}
-
-fn evidence(evidence: &Evidence) -> EvidenceView {
-    EvidenceView {
-        r#type: evidence.kind.clone(),
-        uri: evidence.uri.clone(),
-        sha256: evidence.sha256.clone(),
-        note: evidence.note.clone(),
-        by: evidence.by.as_str(),
-        at: time(evidence.at),
-    }
+fn ask(ask: &Ask) -> AskView {
+    let (what, until) = match ask.what {
+        AskFor::Cancel => ("cancel", None),
+        AskFor::Extend(until) => ("extend", Some(until)),
+    };
+    AskView { by: ask.by.as_str(), r#for: what, until: time_or_null(until), at: time(ask.at) }
 }
 
 /// Freezes and reviews: both stop money and clocks.
