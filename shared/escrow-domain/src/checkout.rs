@@ -78,9 +78,12 @@ impl Payment {
         if !self.is_live() && self.status != PaymentStatus::Closing {
             return Merged::Known;
         }
+        // Closed by us, because a milestone of it no longer waits: what else it was to pay keeps its time to be paid.
+        if self.status != PaymentStatus::Closing {
+            self.expires_at = self.expires_at.min(now);
+        }
         self.status = PaymentStatus::Closed;
         self.forget_page();
-        self.expires_at = self.expires_at.min(now);
         Merged::Stored
     }
 

@@ -4,7 +4,7 @@ use super::deferred::Base;
 use super::lapse::{self, Subject};
 use crate::chargeback::Chargeback;
 use crate::dispute::{Dispute, NewEvidence};
-use crate::effect::{Effect, Progress, Task};
+use crate::effect::{Effect, Task};
 use crate::escrow::Escrow;
 use crate::fees;
 use crate::id::{HIGHEST_NUMBER, Operation, UserId};
@@ -249,16 +249,7 @@ impl Draft {
 
     /// Promises to do something at a gateway, as soon as possible.
     pub(super) fn promise(&mut self, task: Task) {
-        let (due_at, epoch) = (self.now.at, self.now.epoch);
-        self.escrow.effects.push(Effect {
-            task,
-            progress: Progress::Ready,
-            due_at,
-            tries: 0,
-            key_suffix: 0,
-            look_up_first: false,
-            epoch,
-        });
+        self.escrow.effects.push(Effect::promised(task, self.now));
     }
 
     /// Takes an effect away whose result is a fact now.

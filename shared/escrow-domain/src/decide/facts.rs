@@ -3,6 +3,7 @@
 use super::closing::close_payment;
 use super::draft::{Draft, Moment};
 use super::{Outcome, chargebacks, funding, overlays, unasked};
+use crate::checkout::Merged;
 use crate::command::{Attempt, Command, Fact, RefundOutcome};
 use crate::effect::Task;
 use crate::escrow::{Escrow, ReviewCause};
@@ -25,28 +26,18 @@ pub(super) fn apply(escrow: &Escrow, fact: &Fact, attempt: &Attempt, now: Moment
             return paid(draft, *payment, *gateway, capture, *money, reference.as_deref());
         }
         Fact::Processing { payment, gateway } => {
-            let payment = known_payment(&mut draft, *payment, *gateway)?;
-            if !matches!(payment.status, PaymentStatus::Opening | PaymentStatus::Open) {
-                return Ok(Outcome::AlreadyDone);
-            }
-            payment.status = PaymentStatus::Processing;
-            return quietly(draft);
+            return match known_payment(&mut draft, *payment, *gateway)?.merge_processing() {
+                Merged::Known => Ok(Outcome::AlreadyDone),
+                Merged::Stored | Merged::TooLate => quietly(draft),
+            };
         }
         Fact::Closed { payment, gateway } => {
             let at = draft.at();
             let number = *payment;
             let payment = known_payment(&mut draft, number, *gateway)?;
-            if !payment.is_live() && payment.status != PaymentStatus::Closing {
+            if payment.merge_closed(at) == Merged::Known {
                 return Ok(Outcome::AlreadyDone);
             }
-            // Closed by us, because a milestone of it no longer waits: what else it was to pay keeps its time to be paid.
-            if payment.status != PaymentStatus::Closing {
-                payment.expires_at = payment.expires_at.min(at);
-            }
-            payment.status = PaymentStatus::Closed;
-            payment.url = None;
-            payment.client_secret = None;
-            payment.request = None;
             let reference = payment.reference.clone();
             draft.record(Transition::ClosePayment, Some(Part::Payment(number)), reference, None)?;
             draft.done_with(Task::ClosePayment(number));
@@ -145,9 +136,7 @@ fn paid(
     if stored.reference.is_none() {
         stored.reference = reference.map(str::to_owned);
     }
-    stored.url = None;
-    stored.client_secret = None;
-    stored.request = None;
+    stored.forget_page();
     if fits {
         stored.status = PaymentStatus::Paid;
         funding::from_gateway(&mut draft, &payment, gateway)?;
@@ -274,24 +263,10 @@ pub fn checkout_opened(
 ) -> Result<Outcome, Undecided> {
     let mut draft = quiet_draft(escrow, now);
     let payment = asked_payment(&mut draft, number)?;
-    if payment.reference.is_some() {
-        return Ok(Outcome::AlreadyDone);
-    }
-    payment.reference = Some(reference.to_owned());
-    payment.request = None;
-    match payment.status {
-        PaymentStatus::Opening | PaymentStatus::Processing => {
-            payment.status =
-                if payment.status == PaymentStatus::Opening { PaymentStatus::Open } else { PaymentStatus::Processing };
-            payment.url = page.url.map(str::to_owned);
-            payment.client_secret = page.client_secret.map(str::to_owned);
-            // Never later than was agreed; and not moved by a second that the gateway rounds away.
-            if expires_at.as_seconds() < payment.expires_at.as_seconds() {
-                payment.expires_at = expires_at;
-            }
-        }
-        PaymentStatus::Closing | PaymentStatus::Closed => close_payment(&mut draft, number)?,
-        PaymentStatus::Open | PaymentStatus::Paid | PaymentStatus::Absorbed | PaymentStatus::Refused => {}
+    match payment.merge_opened(reference, page, expires_at) {
+        Merged::Known => return Ok(Outcome::AlreadyDone),
+        Merged::Stored => {}
+        Merged::TooLate => close_payment(&mut draft, number)?,
     }
     quietly(draft)
 }
@@ -302,14 +277,10 @@ pub fn checkout_opened(
 /// [`Undecided::Misfit`] if there is no such payment.
 pub fn checkout_refused(escrow: &Escrow, number: u16, now: Moment) -> Result<Outcome, Undecided> {
     let mut draft = quiet_draft(escrow, now);
-    let payment = asked_payment(&mut draft, number)?;
-    if payment.status != PaymentStatus::Opening {
-        return Ok(Outcome::AlreadyDone);
+    match asked_payment(&mut draft, number)?.merge_refused(now.at) {
+        Merged::Known => Ok(Outcome::AlreadyDone),
+        Merged::Stored | Merged::TooLate => quietly(draft),
     }
-    payment.status = PaymentStatus::Refused;
-    payment.request = None;
-    payment.expires_at = payment.expires_at.min(now.at);
-    quietly(draft)
 }
 
 /// The gateway answered with a 5xx, which it would replay for the key's life: the next request of this payment needs another key.
@@ -318,12 +289,10 @@ pub fn checkout_refused(escrow: &Escrow, number: u16, now: Moment) -> Result<Out
 /// [`Undecided::Misfit`] if there is no such payment.
 pub fn next_attempt(escrow: &Escrow, number: u16, failed: u8, now: Moment) -> Result<Outcome, Undecided> {
     let mut draft = quiet_draft(escrow, now);
-    let payment = asked_payment(&mut draft, number)?;
-    if payment.status != PaymentStatus::Opening || payment.attempt != failed {
-        return Ok(Outcome::AlreadyDone);
+    match asked_payment(&mut draft, number)?.merge_failed(failed) {
+        Merged::Known => Ok(Outcome::AlreadyDone),
+        Merged::Stored | Merged::TooLate => quietly(draft),
     }
-    payment.attempt = payment.attempt.saturating_add(1);
-    quietly(draft)
 }
 
 /// A draft of a change that is no entry.

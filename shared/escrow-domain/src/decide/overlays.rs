@@ -4,13 +4,13 @@ use super::draft::Draft;
 use super::guard::guard_any;
 use super::moves::gateway_of;
 use crate::command::Resolution;
-use crate::effect::{Progress, Task};
+use crate::effect::Task;
 use crate::escrow::{Escrow, Freeze, FreezeCause, LONGEST_NOTE, Review, ReviewCause};
 use crate::journal::{Account, Part};
 use crate::lifecycle::{Role, Transition};
 use crate::milestone::Bucket;
 use crate::payment::{Refund, RefundOf, RefundStatus};
-use crate::refusal::{Broken, Refusal, Undecided};
+use crate::refusal::{Refusal, Undecided};
 use crate::wallet::LineKind;
 
 pub(super) fn add_freeze(draft: &mut Draft, cause: FreezeCause, reason: &str) {
@@ -132,18 +132,12 @@ fn resolve_in_doubt(draft: &mut Draft, number: u16, resolution: Resolution) -> R
             Ok(())
         }
         Resolution::Retry => {
-            let (due_at, epoch) = (draft.at(), draft.now.epoch);
+            let now = draft.now;
             let known = draft.escrow.effects.iter_mut().find(|effect| effect.task == Task::Refund(number));
             if let Some(effect) = known {
-                effect.progress = Progress::Ready;
-                effect.key_suffix = effect.key_suffix.checked_add(1).ok_or(Broken("keys without end"))?;
-                // The operator may err, and looking costs nothing.
-                effect.look_up_first = true;
-                effect.due_at = due_at;
-                effect.epoch = epoch;
-                effect.tries = 0;
+                effect.retry(now)?;
                 // Promised anew: its thirty days begin again.
-                draft.refund(number)?.promised_at = due_at;
+                draft.refund(number)?.promised_at = now.at;
                 return Ok(());
             }
             // The gateway has a refund under every key that this one ever had, so another takes its place. The money stays on its way.
