@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::accounts::Account;
 use super::book::{Book, Record};
 use super::change::{Change, random_id};
 use super::transfers::Transfer;
@@ -144,6 +145,9 @@ pub(super) fn turn(
 /// Pays out what has just come in, if the switches say so.
 pub(super) fn follow(change: &mut Change<'_>, account: &str, currency: &str) {
     let Some(status) = change.book.switches.payouts.automatic else { return };
+    if !change.book.account(account).is_some_and(Account::payouts_enabled) {
+        return;
+    }
     let (amount, _) = balance(change.book, change.now_s(), account, currency);
     if amount > 0 {
         make(change, account, (currency, amount), status, None, true);

@@ -315,6 +315,12 @@ async fn payouts_may_follow_transfers_by_themselves() {
         assert_eq!(bench.post("transfers", &form).await.status, 200);
         assert_eq!(bench.heard().await, told);
     }
+    bench.set(r#"{"payouts": {"automatic": "paid"}}"#).await;
+    let stop = r#"{"outcome": "complete", "payouts_enabled": false}"#;
+    bench.tell(&format!("/_local/sandbox/stripe/accounts/{seller}"), stop).await;
+    bench.heard().await;
+    assert_eq!(bench.post("transfers", &form).await.status, 200);
+    assert_eq!(bench.heard().await, ["transfer.created"], "it waits until the seller has done what is asked");
 }
 
 #[tokio::test]
