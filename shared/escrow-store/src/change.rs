@@ -8,9 +8,10 @@ use crate::error::StoreError;
 use crate::member::Stands;
 use crate::patience::pause;
 use crate::store::{Outcome, Store, Together};
-use crate::wallets::{Unmoved, WalletRefused, Wallets};
+use crate::wallets::{Unmoved, WalletRefused, Wallets, strange_at};
 use escrow_domain::decide;
 use escrow_domain::escrow::Escrow;
+use escrow_domain::wallet::Wallet;
 
 /// How often a decision is made anew because the aggregate has moved.
 const MOST_ROUNDS: u32 = 5;
@@ -146,7 +147,7 @@ impl Store {
                 Ok(decide::Outcome::AlreadyDone) => return Ok(Changed::AlreadyDone(stands)),
                 Err(why) => return Err(ChangeError::Undecided { why, escrow: stands }),
             };
-            match self.commit_change::<A>(stands.version(), &change, &mut wallets).await {
+            match self.commit_change(Some(&*stands), &*change, &mut wallets).await {
                 Ok(Outcome::Applied) => return Ok(Changed::Committed(Box::new(A::into_next(*change)))),
                 Ok(Outcome::Moved(fresh)) => stands = fresh,
                 Ok(Outcome::Missing) => return Err(ChangeError::NotFound),
@@ -156,7 +157,7 @@ impl Store {
                     // taken the money.
                     let fresh = self.aggregate::<A>(&stands.id()).await?.ok_or(ChangeError::NotFound)?;
                     if fresh.version() == stands.version() {
-                        return Err(ChangeError::Wallet { refused, escrow: stands });
+                        return Err(ChangeError::Wallet { refused: refused.for_its_owner()?, escrow: stands });
                     }
                     wallets.forget();
                     stands = Box::new(fresh);
@@ -169,27 +170,31 @@ impl Store {
     /// Commits the first state of an aggregate, with everything that it does to wallets in the same transaction.
     /// [`Outcome::Moved`] brings what was there before: the same request has come earlier, or another under the same key.
     ///
+    /// `seen` are wallets that the decision has read: they are not read again unless they have moved.
+    ///
     /// # Errors
     /// [`CreateError::Wallet`] only if nothing of that name is there.
-    pub async fn create<A: Aggregate>(&self, change: &A::Change) -> Result<Outcome<A>, CreateError> {
-        match self.commit_change::<A>(0, change, &mut Wallets::default()).await {
+    pub async fn create<A: Aggregate>(&self, change: &A::Change, seen: Vec<Wallet>) -> Result<Outcome<A>, CreateError> {
+        match self.commit_change::<A>(None, change, &mut Wallets::from(seen)).await {
             Ok(outcome) => Ok(outcome),
             Err(Unmoved::Store(error)) => Err(error.into()),
             Err(Unmoved::Refused(refused)) => match self.aggregate::<A>(&A::next(change).id()).await? {
                 Some(before) => Ok(Outcome::Moved(Box::new(before))),
-                None => Err(CreateError::Wallet(refused)),
+                None => Err(CreateError::Wallet(refused.for_its_owner()?)),
             },
         }
     }
 
-    /// Commits one decided change. If only wallets moved, they are moved anew as they stand; the decision does not depend on them.
+    /// Commits one decided change of what stands there, or of nothing. If only wallets moved, they are moved anew as they stand; the
+    /// decision does not depend on them.
     async fn commit_change<A: Aggregate>(
         &self,
-        was: u64,
+        before: Option<&A>,
         change: &A::Change,
         wallets: &mut Wallets,
     ) -> Result<Outcome<A>, Unmoved> {
-        let (moves, parts) = (A::moves(change), A::parts(change));
+        let was = before.map_or(0, A::version);
+        let (moves, parts) = (A::moves(change), A::parts(before, change));
         if moves.is_empty() && parts.is_empty() {
             return Ok(self.commit_aggregate(was, A::next(change)).await?);
         }
@@ -198,25 +203,21 @@ impl Store {
             let mut members = vec![A::member(was, A::next(change))];
             members.extend(moved.members());
             members.extend(parts.iter().copied());
-            match self.commit_together(&members).await? {
+            let mut failed = match self.commit_together(&members).await? {
                 Together::Applied => return Ok(Outcome::Applied),
-                Together::Failed(failed) => {
-                    let mut outcome = None;
-                    for failure in failed {
-                        match (failure.index, failure.stands) {
-                            (0, Stands::Nothing) => outcome = Some(Outcome::Missing),
-                            (0, stands) => match A::found(stands) {
-                                Ok(fresh) => outcome = Some(Outcome::Moved(fresh)),
-                                Err(other) => wallets.note(members.first(), other)?,
-                            },
-                            (index, stands) => wallets.note(members.get(index), stands)?,
-                        }
-                    }
-                    if let Some(outcome) = outcome {
-                        return Ok(outcome);
-                    }
+                Together::Failed(failed) => failed,
+            };
+            // The aggregate is the first member, and failures come in order.
+            if failed.first().is_some_and(|failure| failure.index == 0) {
+                match failed.swap_remove(0).stands {
+                    Stands::Nothing => return Ok(Outcome::Missing),
+                    stands => match A::found(stands) {
+                        Ok(fresh) => return Ok(Outcome::Moved(fresh)),
+                        Err(other) => return Err(strange_at(members.first(), other).into()),
+                    },
                 }
             }
+            wallets.note(&members, failed)?;
             pause(round).await;
         }
         Err(StoreError::Contended { attempts: MOST_WALLET_ROUNDS }.into())

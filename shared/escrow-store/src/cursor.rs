@@ -20,11 +20,12 @@ pub enum CursorInvalid {
     OtherList,
 }
 
-/// The last entry of an index that has been shown: its sort key, in milliseconds, and its escrow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The last entry of an index that has been shown: its sort key, in milliseconds, and its aggregate's id without the prefix. The ids of
+/// all aggregates that are listed have 26 characters of one alphabet.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Position {
     pub(crate) sort: i64,
-    pub(crate) escrow: EscrowId,
+    pub(crate) body: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -34,19 +35,19 @@ struct Cursor {
     l: String,
     /// Whose list.
     k: String,
-    /// For each index that the list is made of: how far it has been shown, by sort key and escrow. Nothing of it, if there is no
+    /// For each index that the list is made of: how far it has been shown, by sort key and id. Nothing of it, if there is no
     /// position.
     p: Vec<Option<(i64, String)>>,
 }
 
-/// Writes a cursor of a list of escrows.
+/// Writes a cursor of a list of aggregates.
 pub(crate) fn write(list: &str, whose: &str, positions: &[Option<Position>]) -> String {
-    let text = |position: &Position| (position.sort, position.escrow.body().to_owned());
+    let text = |position: &Position| (position.sort, position.body.clone());
     let positions = positions.iter().map(|position| position.as_ref().map(text)).collect();
     encode(&Cursor { l: list.to_owned(), k: whose.to_owned(), p: positions })
 }
 
-/// Reads a cursor of this list of escrows, which is made of so many indexes.
+/// Reads a cursor of this list of aggregates, which is made of so many indexes.
 pub(crate) fn read(
     text: &str,
     list: &str,
@@ -54,7 +55,7 @@ pub(crate) fn read(
     indexes: usize,
 ) -> Result<Vec<Option<Position>>, CursorInvalid> {
     let position = |(sort, body): (i64, String)| match EscrowId::from_body(&body) {
-        Ok(escrow) if sort >= 0 => Ok(Position { sort, escrow }),
+        Ok(_) if sort >= 0 => Ok(Position { sort, body }),
         Ok(_) | Err(_) => Err(CursorInvalid::Malformed),
     };
     let places = decode(text, list, whose)?;
@@ -101,8 +102,9 @@ mod tests {
 
     #[test]
     fn a_cursor_is_good_for_its_own_list_only() {
-        let position = Position { sort: 1_790_000_000_123, escrow: EscrowId::derive("r", "i", "s", "k") };
-        let text = write("buyer", "usr_a", &[Some(position)]);
+        let position =
+            Position { sort: 1_790_000_000_123, body: EscrowId::derive("r", "i", "s", "k").body().to_owned() };
+        let text = write("buyer", "usr_a", &[Some(position.clone())]);
         assert_eq!(read(&text, "buyer", "usr_a", 1), Ok(vec![Some(position)]));
         assert_eq!(read(&text, "seller", "usr_a", 1), Err(CursorInvalid::OtherList));
         assert_eq!(read(&text, "buyer", "usr_b", 1), Err(CursorInvalid::OtherList));

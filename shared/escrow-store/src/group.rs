@@ -6,7 +6,7 @@ use crate::error::StoreError;
 use crate::member::{Member, Stands};
 use crate::patience::pause;
 use crate::store::{Store, Together};
-use crate::wallets::{Unmoved, WalletRefused, Wallets};
+use crate::wallets::{Unmoved, WalletRefused, Wallets, strange_at};
 use escrow_domain::currency::Currency;
 use escrow_domain::decide::Change;
 use escrow_domain::escrow::Escrow;
@@ -118,35 +118,32 @@ impl Store {
         let moves: Vec<&WalletMove> = group.iter().flat_map(|planned| &planned.change.moves).collect();
         let moved = wallets.after(self, moves).await?;
         let escrows = group.iter().map(|planned| Member::Escrow { was: planned.was, now: &planned.change.escrow });
-        let parts = group.iter().flat_map(|planned| Escrow::parts(&planned.change));
+        let parts = group.iter().flat_map(|planned| Escrow::parts(None, &planned.change));
         let members: Vec<Member<'_>> = escrows.chain(moved.members()).chain(parts).collect();
         let failed = match self.commit_together(&members).await? {
             Together::Applied => return Ok(Some(Attempt::Applied)),
             Together::Failed(failed) => failed,
         };
-        let mut named = Vec::new();
-        for failure in failed {
-            if failure.index >= group.len() {
-                wallets.note(members.get(failure.index), failure.stands)?;
-                continue;
-            }
-            let end = match failure.stands {
-                Stands::Escrow(fresh) => Ended::Moved(fresh),
-                Stands::Unreadable(unreadable) => Ended::Failed(unreadable.into()),
-                Stands::Nothing | Stands::Wallet(_) | Stands::Line(_) | Stands::Part => {
-                    Ended::Failed(StoreError::Unwritable("an escrow that is not there any more".to_owned()))
-                }
-            };
-            named.push((failure.index, end));
+        let (of_escrows, of_others): (Vec<_>, Vec<_>) =
+            failed.into_iter().partition(|failure| failure.index < group.len());
+        if of_escrows.is_empty() {
+            wallets.note(&members, of_others)?;
+            return Ok(None);
         }
-        Ok((!named.is_empty()).then_some(Attempt::Named(named)))
+        let wallets_moved = of_others.into_iter().filter(|failure| matches!(failure.stands, Stands::Wallet(_)));
+        wallets.note(&members, wallets_moved.collect())?;
+        let named = of_escrows.into_iter().map(|failure| match failure.stands {
+            Stands::Escrow(fresh) => (failure.index, Ended::Moved(fresh)),
+            other => (failure.index, Ended::Failed(strange_at(members.get(failure.index), other))),
+        });
+        Ok(Some(Attempt::Named(named.collect())))
     }
 }
 
 impl From<Unmoved> for Ended {
     fn from(unmoved: Unmoved) -> Self {
         match unmoved {
-            Unmoved::Refused(refused) => Self::Refused(refused),
+            Unmoved::Refused(refused) => refused.for_its_owner().map_or_else(Self::Failed, Self::Refused),
             Unmoved::Store(error) => Self::Failed(error),
         }
     }

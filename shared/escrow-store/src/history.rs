@@ -34,16 +34,17 @@ impl Store {
         Err(gone(keys::journal_page(escrow, page), "a page of the journal is too short"))
     }
 
-    /// All evidence of all disputes of an escrow, in the order in which it was brought, dispute by dispute.
+    /// Evidence of an escrow, in the order in which it was brought, dispute by dispute: from the piece `from` on, at most `most`.
     ///
     /// # Errors
     /// [`StoreError::Unreadable`] if a piece is missing that the escrow counts; otherwise the store could not be asked.
-    pub async fn evidence(&self, escrow: &Escrow) -> Result<Vec<NewEvidence>, StoreError> {
+    pub async fn evidence(&self, escrow: &Escrow, from: usize, most: usize) -> Result<Vec<NewEvidence>, StoreError> {
         let mut keys: Vec<Key> = Vec::new();
         for (number, dispute) in (0_u16..).zip(&escrow.disputes) {
             let brought = u16::from(dispute.evidence_of_buyer).saturating_add(u16::from(dispute.evidence_of_seller));
             keys.extend((0..brought).map(|piece| keys::evidence(escrow.id, number, piece)));
         }
+        let keys: Vec<Key> = keys.into_iter().skip(from).take(most).collect();
         let mut found = Vec::with_capacity(keys.len());
         for item in self.table.batch_get(&keys).await? {
             let key = key_of(&item)?;
@@ -53,9 +54,10 @@ impl Store {
             }
         }
         found.sort_unstable_by_key(|piece: &NewEvidence| (piece.dispute, piece.number));
-        let missing = keys.iter().zip(&found).find(|(key, piece)| {
-            **key != keys::evidence(piece.escrow, piece.dispute, piece.number)
-        });
+        let missing = keys
+            .iter()
+            .zip(&found)
+            .find(|(key, piece)| **key != keys::evidence(piece.escrow, piece.dispute, piece.number));
         match missing.map(|(key, _)| key).or_else(|| keys.get(found.len())) {
             Some(key) => Err(gone(key.clone(), "a piece of evidence is not there")),
             None => Ok(found),

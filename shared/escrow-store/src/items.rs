@@ -7,17 +7,21 @@
 //! **Formats.** A format is written one release after it can be read, and an older one is upgraded while it is read. An item of
 //! a newer format than [`FORMAT`] cannot be read here, and therefore not be written either.
 
+mod account;
 mod bytes;
 mod chargeback;
 mod check;
 mod dispute;
+mod effect;
 mod escrow;
 mod evidence;
 mod journal;
 mod milestone;
 mod page;
 mod payment;
+mod payout;
 pub mod size;
+mod top_up;
 mod wallet;
 
 use crate::error::{StoreError, Unreadable};
@@ -26,8 +30,11 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use escrow_domain::dispute::{Evidence, NewEvidence};
 use escrow_domain::escrow::{Escrow, Terms};
-use escrow_domain::id::EscrowId;
+use escrow_domain::id::{EscrowId, GatewayName, PayoutId, TopUpId, UserId};
 use escrow_domain::journal::JournalPage;
+use escrow_domain::payout::Payout;
+use escrow_domain::seller::Seller;
+use escrow_domain::top_up::TopUp;
 use escrow_domain::wallet::{Wallet, WalletLine};
 
 /// The format that this release writes, and the newest that it reads.
@@ -113,17 +120,13 @@ pub(crate) fn from_escrow(escrow: &Escrow, token: &Token) -> Result<Item, StoreE
 }
 
 /// The escrow that an item holds.
-pub(crate) fn to_escrow(mut item: Item, id: EscrowId) -> Result<Escrow, Unreadable> {
-    let key = keys::escrow(id);
-    let version = open(&mut item, &key)?;
-    let read = || -> Result<Escrow, String> {
-        let version = version.filter(|version| *version > 0).ok_or("it has no version")?;
+pub(crate) fn to_escrow(item: Item, id: EscrowId) -> Result<Escrow, Unreadable> {
+    versioned(item, &keys::escrow(id), |item, version| {
         let stored: escrow::Stored = serde_dynamo::from_item(item).map_err(|error| error.to_string())?;
         let escrow = stored.into_escrow(id, version)?;
         check::escrow(&escrow)?;
         Ok(escrow)
-    };
-    read().map_err(|why| Unreadable::Corrupt { key, why })
+    })
 }
 
 /// The evidence that an escrow's item still holds, which only format 1 did: it belongs into items of its own, before the escrow is
@@ -140,25 +143,109 @@ pub(crate) fn evidence_within(item: &Item, id: EscrowId) -> Result<Vec<NewEviden
     within.map_err(|why| Unreadable::Corrupt { key, why })
 }
 
+/// The item of a payout, with its place in every index.
+pub(crate) fn from_payout(payout: &Payout, token: &Token) -> Result<Item, StoreError> {
+    check::payout(payout).map_err(StoreError::Unwritable)?;
+    let body = serde_dynamo::to_item(payout::Stored::from(payout));
+    let body = body.map_err(|error| StoreError::Unwritable(error.to_string()))?;
+    let mut item = enclose(body, &keys::payout(payout.id), Some(payout.version), token);
+    if let Some(due) = payout.due_at() {
+        put_due(&mut item, payout.owner.as_str(), due.as_millis());
+    }
+    if let Some(queue) = keys::queue(payout.status) {
+        item.insert(attribute::DISPUTES.to_owned(), AttributeValue::S(queue.to_owned()));
+        item.insert(attribute::RULE_BY.to_owned(), number(payout.created_at.as_millis()));
+    }
+    Ok(item)
+}
+
+/// The payout that an item holds.
+pub(crate) fn to_payout(item: Item, id: PayoutId) -> Result<Payout, Unreadable> {
+    versioned(item, &keys::payout(id), |item, version| {
+        let stored: payout::Stored = serde_dynamo::from_item(item).map_err(|error| error.to_string())?;
+        let payout = stored.into_payout(id, version)?;
+        check::payout(&payout)?;
+        Ok(payout)
+    })
+}
+
+/// The item of a top-up, with its place in the index by buyer.
+pub(crate) fn from_top_up(top_up: &TopUp, token: &Token) -> Result<Item, StoreError> {
+    check::top_up(top_up).map_err(StoreError::Unwritable)?;
+    let body = serde_dynamo::to_item(top_up::Stored::from(top_up));
+    let body = body.map_err(|error| StoreError::Unwritable(error.to_string()))?;
+    Ok(enclose(body, &keys::top_up(top_up.id), Some(top_up.version), token))
+}
+
+/// The top-up that an item holds.
+pub(crate) fn to_top_up(item: Item, id: TopUpId) -> Result<TopUp, Unreadable> {
+    versioned(item, &keys::top_up(id), |item, version| {
+        let stored: top_up::Stored = serde_dynamo::from_item(item).map_err(|error| error.to_string())?;
+        let top_up = stored.into_top_up(id, version)?;
+        check::top_up(&top_up)?;
+        Ok(top_up)
+    })
+}
+
+/// The item of a seller.
+pub(crate) fn from_seller(seller: &Seller, token: &Token) -> Result<Item, StoreError> {
+    check::seller(seller).map_err(StoreError::Unwritable)?;
+    let body = serde_dynamo::to_item(account::Stored::from(seller));
+    let body = body.map_err(|error| StoreError::Unwritable(error.to_string()))?;
+    Ok(enclose(body, &keys::seller(&seller.owner), Some(seller.version), token))
+}
+
+/// The seller that an item holds.
+pub(crate) fn to_seller(item: Item, key: &Key) -> Result<Seller, Unreadable> {
+    versioned(item, key, |item, version| {
+        let stored: account::Stored = serde_dynamo::from_item(item).map_err(|error| error.to_string())?;
+        let seller = stored.into_seller(key, version)?;
+        check::seller(&seller)?;
+        Ok(seller)
+    })
+}
+
+/// The item that leads from an account at a gateway to its seller. It never changes, so it has no version.
+pub(crate) fn from_account(
+    gateway: GatewayName,
+    account: &str,
+    owner: &UserId,
+    token: &Token,
+) -> Result<Item, StoreError> {
+    let body = serde_dynamo::to_item(account::StoredPointer { o: owner.as_str().to_owned() });
+    let body = body.map_err(|error| StoreError::Unwritable(error.to_string()))?;
+    Ok(enclose(body, &keys::account(gateway, account), None, token))
+}
+
+/// Whose account it is.
+pub(crate) fn to_account(item: Item, key: &Key) -> Result<UserId, Unreadable> {
+    unchanging(item, key, |item| {
+        let stored: account::StoredPointer = serde_dynamo::from_item(item).map_err(|error| error.to_string())?;
+        word(&stored.o)
+    })
+}
+
 /// The item of a wallet.
 pub(crate) fn from_wallet(wallet: &Wallet, token: &Token) -> Result<Item, StoreError> {
     check::wallet(wallet).map_err(StoreError::Unwritable)?;
     let body = serde_dynamo::to_item(wallet::Stored::from(wallet));
     let body = body.map_err(|error| StoreError::Unwritable(error.to_string()))?;
-    Ok(enclose(body, &keys::wallet(&wallet.owner, wallet.currency), Some(wallet.version), token))
+    let mut item = enclose(body, &keys::wallet(&wallet.owner, wallet.currency), Some(wallet.version), token);
+    // Only where its owner wishes to be paid out by itself: no other wallet pays for an entry of the index.
+    if let Some(due) = wallet.due_at() {
+        put_due(&mut item, wallet.owner.as_str(), due.as_millis());
+    }
+    Ok(item)
 }
 
 /// The wallet that an item holds.
-pub(crate) fn to_wallet(mut item: Item, key: &Key) -> Result<Wallet, Unreadable> {
-    let version = open(&mut item, key)?;
-    let read = || -> Result<Wallet, String> {
-        let version = version.filter(|version| *version > 0).ok_or("it has no version")?;
+pub(crate) fn to_wallet(item: Item, key: &Key) -> Result<Wallet, Unreadable> {
+    versioned(item, key, |item, version| {
         let stored: wallet::Stored = serde_dynamo::from_item(item).map_err(|error| error.to_string())?;
         let wallet = stored.into_wallet(key, version)?;
         check::wallet(&wallet)?;
         Ok(wallet)
-    };
-    read().map_err(|why| Unreadable::Corrupt { key: key.clone(), why })
+    })
 }
 
 /// The item of a line of a statement. It never changes, so it has no version.
@@ -211,6 +298,15 @@ pub(crate) fn to_evidence(item: Item, escrow: EscrowId, dispute: u16, number: u1
     })
 }
 
+/// Reads what changes: it has a version.
+fn versioned<T>(mut item: Item, key: &Key, read: impl FnOnce(Item, u64) -> Result<T, String>) -> Result<T, Unreadable> {
+    let corrupt = |why: String| Unreadable::Corrupt { key: key.clone(), why };
+    match open(&mut item, key)? {
+        Some(version) if version > 0 => read(item, version).map_err(corrupt),
+        Some(_) | None => Err(corrupt("it has no version".to_owned())),
+    }
+}
+
 /// Reads what is written once and never again: it has no version.
 fn unchanging<T>(mut item: Item, key: &Key, read: impl FnOnce(Item) -> Result<T, String>) -> Result<T, Unreadable> {
     let corrupt = |why: String| Unreadable::Corrupt { key: key.clone(), why };
@@ -220,9 +316,9 @@ fn unchanging<T>(mut item: Item, key: &Key, read: impl FnOnce(Item) -> Result<T,
     }
 }
 
-/// Gives an item its place in the due index: everything of one seller in one shard.
-pub(crate) fn put_due(item: &mut Item, seller: &str, due_at: i64) {
-    item.insert(attribute::DUE_SHARD.to_owned(), number(keys::due_shard(seller)));
+/// Gives an item its place in the due index: everything of one seller, or owner, in one shard.
+pub(crate) fn put_due(item: &mut Item, owner: &str, due_at: i64) {
+    item.insert(attribute::DUE_SHARD.to_owned(), number(keys::due_shard(owner)));
     item.insert(attribute::DUE.to_owned(), number(due_at));
 }
 

@@ -4,7 +4,8 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use escrow_domain::currency::Currency;
-use escrow_domain::id::{EscrowId, GatewayName, UserId};
+use escrow_domain::id::{EscrowId, GatewayName, PayoutId, TopUpId, UserId};
+use escrow_domain::payout::PayoutStatus;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -77,6 +78,10 @@ impl Key {
         match (self.pk.split_once('#'), self.sk.as_str()) {
             (Some(("E", body)), "E") => EscrowId::from_body(body).map_or(KeyKind::Other, KeyKind::Escrow),
             (Some(("E", body)), part) => part_of(body, part).unwrap_or(KeyKind::Other),
+            (Some(("P", body)), "P") => PayoutId::from_body(body).map_or(KeyKind::Other, KeyKind::Payout),
+            (Some(("T", body)), "T") => TopUpId::from_body(body).map_or(KeyKind::Other, KeyKind::TopUp),
+            (Some(("S", _)), "S") => KeyKind::Seller,
+            (Some(("G", _)), "G") => KeyKind::Account,
             (Some(("I", _)), "I") => KeyKind::Inbox,
             (Some(("W", rest)), sort) if rest.contains('#') && sort.starts_with("L#") => KeyKind::WalletLine,
             (Some(("W", rest)), _) if !rest.contains('#') => KeyKind::Wallet,
@@ -100,6 +105,14 @@ pub enum KeyKind {
     JournalPage(EscrowId, u16),
     /// A piece of evidence: whose, of which dispute, and its number.
     Evidence(EscrowId, u16, u16),
+    /// A payout, and which.
+    Payout(PayoutId),
+    /// A top-up, and which.
+    TopUp(TopUpId),
+    /// A seller's accounts.
+    Seller,
+    /// Whose an account at a gateway is.
+    Account,
     /// A wallet.
     Wallet,
     /// A line of a wallet's statement.
@@ -108,6 +121,17 @@ pub enum KeyKind {
     Inbox,
     /// Something that this release does not know.
     Other,
+}
+
+impl KeyKind {
+    /// The escrow that lies there itself, if one does.
+    #[must_use]
+    pub const fn escrow(self) -> Option<EscrowId> {
+        match self {
+            Self::Escrow(id) => Some(id),
+            _ => None,
+        }
+    }
 }
 
 /// An escrow: `E#{id without its prefix}` / `E`.
@@ -144,6 +168,49 @@ fn part_of(body: &str, sort: &str) -> Option<KeyKind> {
     let (dispute, number) = sort.strip_prefix(EVIDENCE)?.split_once('#')?;
     let (dispute, number) = (dispute.parse().ok()?, number.parse().ok()?);
     (evidence(id, dispute, number).sk == sort).then_some(KeyKind::Evidence(id, dispute, number))
+}
+
+/// A payout: `P#{id without its prefix}` / `P`.
+#[must_use]
+pub fn payout(id: PayoutId) -> Key {
+    Key { pk: format!("P#{}", id.body()), sk: "P".to_owned() }
+}
+
+/// How the partition of an owner's payouts begins in the index by seller. Escrows lie there by the bare name, which has no `#`: a list
+/// of one never meets the other.
+pub const PAYOUTS: &str = "P#";
+
+/// The partition of an owner's payouts in the index by seller.
+#[must_use]
+pub fn payouts(owner: &UserId) -> String {
+    format!("{PAYOUTS}{owner}")
+}
+
+/// A top-up: `T#{id without its prefix}` / `T`.
+#[must_use]
+pub fn top_up(id: TopUpId) -> Key {
+    Key { pk: format!("T#{}", id.body()), sk: "T".to_owned() }
+}
+
+/// How the partition of an owner's top-ups begins in the index by buyer; see [`PAYOUTS`].
+pub const TOP_UPS: &str = "T#";
+
+/// The partition of an owner's top-ups in the index by buyer.
+#[must_use]
+pub fn top_ups(owner: &UserId) -> String {
+    format!("{TOP_UPS}{owner}")
+}
+
+/// A seller's accounts: `S#{owner}` / `S`.
+#[must_use]
+pub fn seller(owner: &UserId) -> Key {
+    Key { pk: format!("S#{owner}"), sk: "S".to_owned() }
+}
+
+/// Whose an account at a gateway is: `G#{gateway}#{account}` / `G`.
+#[must_use]
+pub fn account(gateway: GatewayName, account: &str) -> Key {
+    Key { pk: format!("G#{gateway}#{account}"), sk: "G".to_owned() }
 }
 
 /// A wallet: `W#{owner}` / `{currency}`. All wallets of an owner lie together.
@@ -201,6 +268,22 @@ pub fn due_shard(seller: &str) -> u8 {
     u8::try_from(folded % u64::from(DUE_SHARDS)).unwrap_or_default()
 }
 
+/// The partition of the index of open disputes for the payouts that wait for an operator in this status, the oldest first.
+#[must_use]
+pub const fn queue(status: PayoutStatus) -> Option<&'static str> {
+    match status {
+        PayoutStatus::Approval => Some("payouts:approval"),
+        PayoutStatus::Owed => Some("payouts:owed"),
+        PayoutStatus::Review => Some("payouts:review"),
+        PayoutStatus::Ready
+        | PayoutStatus::Sending
+        | PayoutStatus::Paid
+        | PayoutStatus::Returned
+        | PayoutStatus::Failed
+        | PayoutStatus::Rejected => None,
+    }
+}
+
 /// The one partition of the index of open disputes. One is enough: it takes a thousand openings and endings a second, and a
 /// marketplace with one dispute a second would have eighty thousand a day to rule.
 pub const OPEN_DISPUTES: &str = "open";
@@ -227,6 +310,11 @@ mod tests {
         assert_eq!(wallet(&owner, sar).kind(), KeyKind::Wallet);
         assert_eq!(wallet_line(&owner, sar, 7).kind(), KeyKind::WalletLine);
         assert_eq!(inbox(GatewayName::Stripe, "evt_1").kind(), KeyKind::Inbox);
+        let (out, into) = (PayoutId::derive("r", "i", "s", "k"), TopUpId::derive("r", "i", "s", "k"));
+        assert_eq!(payout(out).kind(), KeyKind::Payout(out));
+        assert_eq!(top_up(into).kind(), KeyKind::TopUp(into));
+        assert_eq!(seller(&owner).kind(), KeyKind::Seller);
+        assert_eq!(account(GatewayName::Stripe, "acct_1").kind(), KeyKind::Account);
         assert_eq!(Key { pk: "E#short".into(), sk: "E".into() }.kind(), KeyKind::Other);
         assert_eq!(wallet_line(&owner, sar, 7).to_string(), "W#usr:a|b#SAR/L#00000000000000000007");
     }

@@ -14,6 +14,7 @@ pub mod items;
 pub mod keys;
 pub mod lists;
 pub mod member;
+pub mod owners;
 pub mod postpone;
 pub mod scan;
 pub mod schema;
@@ -21,6 +22,7 @@ mod statement;
 pub mod store;
 
 mod cursor;
+mod index;
 mod patience;
 mod read;
 mod wallets;

@@ -1,11 +1,12 @@
 //! Lists: pages of keys from an index, then the items, each read by itself so that a bad one blocks nothing.
 
-use crate::cursor::{self, Position};
+use crate::cursor;
 use crate::error::{StoreError, Unreadable};
+use crate::index::Shape;
 use crate::items::{self, number, read_number};
 use crate::keys::{self, Item, Key, KeyKind, attribute};
 use crate::postpone::Seen;
-use crate::read::{Ask, PARTITION, Page};
+use crate::read::{Ask, PARTITION};
 use crate::schema::{self, Index};
 use crate::store::{Store, key_of};
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -38,15 +39,15 @@ pub enum List {
     OpenDisputes,
 }
 
-/// An escrow of a list, or why it cannot be read.
+/// An escrow, or another aggregate, of a list; or why it cannot be read.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Loaded {
+pub struct Loaded<A = Escrow> {
     /// Where it stands.
     pub key: Key,
     /// What was seen there, for [`Store::postpone`].
     pub seen: Seen,
-    /// The escrow.
-    pub escrow: Result<Box<Escrow>, Unreadable>,
+    /// The aggregate.
+    pub escrow: Result<Box<A>, Unreadable>,
 }
 
 /// A page of a list.
@@ -125,63 +126,10 @@ impl Store {
     /// # Errors
     /// [`CursorInvalid`] for a cursor that this list did not give; otherwise the store could not be asked.
     pub async fn list(&self, list: &List, limit: u8, cursor: Option<&str>) -> Result<Listed<Loaded>, ListError> {
-        let limit = usize::from(limit.clamp(1, LONGEST_PAGE));
         let (name, whose) = list.names();
-        let sources = list.sources();
-        let mut positions = match cursor {
-            Some(cursor) => cursor::read(cursor, name, &whose, sources.len())?,
-            None => vec![None; sources.len()],
-        };
-        // A source of which nothing has been shown yet goes on from where the list as a whole stands.
-        let shown_to = positions.iter().flatten().map(|position| position.sort).min();
-        let mut entries: Vec<(usize, Position)> = Vec::new();
-        let mut more = false;
-        for (source, (index, partition)) in sources.iter().enumerate() {
-            let position = positions.get(source).copied().flatten();
-            let start = position.map(|position| start_key(*index, partition, position));
-            let up_to = shown_to.filter(|_| position.is_none()).map(|sort| (index.sort, sort));
-            // One more than is wanted, so that the last page knows that it is the last.
-            let page = self.index_page(list, *index, partition, up_to, limit.saturating_add(1), start).await?;
-            more |= page.next.is_some() && page.items.len() <= limit;
-            for item in page.items {
-                entries.push((source, read_position(&item, *index).map_err(StoreError::from)?));
-            }
-        }
-        if list.is_ascending() {
-            entries.sort_by_key(|(_, position)| position.sort);
-        } else {
-            entries.sort_by_key(|(_, position)| std::cmp::Reverse(position.sort));
-        }
-        more |= entries.len() > limit;
-        entries.truncate(limit);
-        for (source, position) in &entries {
-            if let Some(place) = positions.get_mut(*source) {
-                *place = Some(*position);
-            }
-        }
-        let keys: Vec<Key> = entries.iter().map(|(_, position)| keys::escrow(position.escrow)).collect();
-        let next = (more && !entries.is_empty()).then(|| cursor::write(name, &whose, &positions));
+        let (sources, ascending) = (list.sources(), list.is_ascending());
+        let (keys, next) = self.page(&Shape { name, whose, kind: "E", sources, ascending }, limit, cursor).await?;
         Ok(Listed { items: self.load(&keys).await?, next })
-    }
-
-    async fn index_page(
-        &self,
-        list: &List,
-        index: Index,
-        partition: &str,
-        up_to: Option<(&str, i64)>,
-        limit: usize,
-        start: Option<Item>,
-    ) -> Result<Page, StoreError> {
-        let ask = Ask {
-            index: Some(index.name),
-            partition: (index.partition, AttributeValue::S(partition.to_owned())),
-            up_to,
-            ascending: list.is_ascending(),
-            limit: i32::try_from(limit).unwrap_or(i32::MAX),
-            start,
-        };
-        self.table.query(&ask).await
     }
 
     /// The escrows at these keys as they are now, in the order of the keys; what does not exist is left out.
@@ -189,9 +137,7 @@ impl Store {
     /// # Errors
     /// If the store could not be asked. An item that cannot be read is no error of the whole.
     pub async fn load(&self, keys: &[Key]) -> Result<Vec<Loaded>, StoreError> {
-        let items = self.table.batch_get(keys).await?;
-        let mut found: HashMap<Key, Item> =
-            items.into_iter().filter_map(|item| Key::of(&item).map(|key| (key, item))).collect();
+        let found = self.found(keys).await?;
         for (key, item) in &found {
             // An item that cannot be read is told of below.
             if let KeyKind::Escrow(id) = key.kind()
@@ -201,11 +147,21 @@ impl Store {
                 return Err(error);
             }
         }
-        Ok(keys.iter().filter_map(|key| found.remove(key).map(|item| loaded(key, item))).collect())
+        let read = |key: &Key, item| match key.kind().escrow() {
+            Some(id) => items::to_escrow(item, id),
+            None => Err(not_here(key)),
+        };
+        Ok(in_order(keys, found, read))
     }
 
-    /// One page of what is due in a shard (0 to [`keys::DUE_SHARDS`] − 1) at this moment, the oldest first. Escrows and parked
-    /// events lie there together: [`Key::kind`] tells.
+    /// The items at these keys, as they are now.
+    pub(crate) async fn found(&self, keys: &[Key]) -> Result<HashMap<Key, Item>, StoreError> {
+        let items = self.table.batch_get(keys).await?;
+        Ok(items.into_iter().filter_map(|item| Key::of(&item).map(|key| (key, item))).collect())
+    }
+
+    /// One page of what is due in a shard (0 to [`keys::DUE_SHARDS`] − 1) at this moment, the oldest first. Escrows, payouts, wallets that
+    /// are paid out by themselves, and parked events lie there together: [`Key::kind`] tells.
     ///
     /// # Errors
     /// If the store could not be asked.
@@ -266,35 +222,23 @@ impl Store {
 /// The name of a statement in its cursors.
 pub(crate) const STATEMENT: &str = "statement";
 
-fn loaded(key: &Key, item: Item) -> Loaded {
-    let seen = Seen::of(&item);
-    let escrow = match key.kind() {
-        KeyKind::Escrow(id) => items::to_escrow(item, id).map(Box::new),
-        KeyKind::JournalPage(..)
-        | KeyKind::Evidence(..)
-        | KeyKind::Wallet
-        | KeyKind::WalletLine
-        | KeyKind::Inbox
-        | KeyKind::Other => Err(Unreadable::Corrupt { key: key.clone(), why: "no escrow stands there".to_owned() }),
+/// What was found, in the order of the keys, each read by itself.
+pub(crate) fn in_order<A>(
+    keys: &[Key],
+    mut found: HashMap<Key, Item>,
+    read: impl Fn(&Key, Item) -> Result<A, Unreadable>,
+) -> Vec<Loaded<A>> {
+    let load = |key: &Key, item: Item| Loaded {
+        key: key.clone(),
+        seen: Seen::of(&item),
+        escrow: read(key, item).map(Box::new),
     };
-    Loaded { key: key.clone(), seen, escrow }
+    keys.iter().filter_map(|key| found.remove(key).map(|item| load(key, item))).collect()
 }
 
-fn start_key(index: Index, partition: &str, position: Position) -> Item {
-    let mut start = keys::escrow(position.escrow).to_item();
-    start.insert(index.partition.to_owned(), AttributeValue::S(partition.to_owned()));
-    start.insert(index.sort.to_owned(), number(position.sort));
-    start
-}
-
-fn read_position(item: &Item, index: Index) -> Result<Position, Unreadable> {
-    let key = key_of(item)?;
-    match (key.kind(), read_number(item, index.sort)) {
-        (KeyKind::Escrow(escrow), Some(sort)) => Ok(Position { sort, escrow }),
-        (_, _) => {
-            Err(Unreadable::Corrupt { key, why: format!("an entry of the index {} without its key", index.name) })
-        }
-    }
+/// Another kind of item than was asked for.
+pub(crate) fn not_here(key: &Key) -> Unreadable {
+    Unreadable::Corrupt { key: key.clone(), why: "something else stands there".to_owned() }
 }
 
 fn due_entry(item: &Item) -> Result<DueEntry, Unreadable> {
@@ -308,13 +252,5 @@ fn due_entry(item: &Item) -> Result<DueEntry, Unreadable> {
 /// The escrow that a due entry is about, if it is about one.
 #[must_use]
 pub fn escrow_of(entry: &DueEntry) -> Option<EscrowId> {
-    match entry.key.kind() {
-        KeyKind::Escrow(id) => Some(id),
-        KeyKind::JournalPage(..)
-        | KeyKind::Evidence(..)
-        | KeyKind::Wallet
-        | KeyKind::WalletLine
-        | KeyKind::Inbox
-        | KeyKind::Other => None,
-    }
+    entry.key.kind().escrow()
 }

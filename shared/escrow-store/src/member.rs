@@ -6,7 +6,11 @@ use crate::keys::{self, Item, Key};
 use crate::write::{Condition, Write};
 use escrow_domain::dispute::NewEvidence;
 use escrow_domain::escrow::Escrow;
+use escrow_domain::id::{GatewayName, UserId};
 use escrow_domain::journal::JournalPage;
+use escrow_domain::payout::Payout;
+use escrow_domain::seller::Seller;
+use escrow_domain::top_up::TopUp;
 use escrow_domain::wallet::{Wallet, WalletLine};
 
 /// One item of a commit, with the version that it was decided on.
@@ -18,6 +22,27 @@ pub enum Member<'a> {
         was: u64,
         /// What it becomes.
         now: &'a Escrow,
+    },
+    /// The next state of a payout.
+    Payout {
+        /// The version that was read; 0 for one that must not exist yet.
+        was: u64,
+        /// What it becomes.
+        now: &'a Payout,
+    },
+    /// The next state of a top-up.
+    TopUp {
+        /// The version that was read; 0 for one that must not exist yet.
+        was: u64,
+        /// What it becomes.
+        now: &'a TopUp,
+    },
+    /// The next state of a seller.
+    Seller {
+        /// The version that was read; 0 for one that must not exist yet.
+        was: u64,
+        /// What it becomes.
+        now: &'a Seller,
     },
     /// The next state of a wallet.
     Wallet {
@@ -37,6 +62,15 @@ pub enum Member<'a> {
     },
     /// A new piece of evidence.
     Evidence(&'a NewEvidence),
+    /// Whose an account at a gateway is, from now on.
+    Account {
+        /// Which gateway.
+        gateway: GatewayName,
+        /// The gateway's id of the account.
+        account: &'a str,
+        /// The seller.
+        owner: &'a UserId,
+    },
 }
 
 /// A member of a transaction that met something else than it expects.
@@ -53,11 +87,17 @@ pub struct Failed {
 pub enum Stands {
     /// This escrow.
     Escrow(Box<Escrow>),
+    /// This payout.
+    Payout(Box<Payout>),
+    /// This top-up.
+    TopUp(Box<TopUp>),
+    /// This seller.
+    Seller(Box<Seller>),
     /// This wallet.
-    Wallet(Wallet),
+    Wallet(Box<Wallet>),
     /// This line: the number is taken, because the wallet has moved.
-    Line(WalletLine),
-    /// A page or a piece of evidence: the number is taken, because the escrow has moved.
+    Line(Box<WalletLine>),
+    /// A page, a piece of evidence, an account's owner: written before, because the aggregate has moved.
     Part,
     /// Nothing.
     Nothing,
@@ -71,10 +111,14 @@ impl Member<'_> {
     pub fn key(&self) -> Key {
         match self {
             Self::Escrow { now, .. } => keys::escrow(now.id),
+            Self::Payout { now, .. } => keys::payout(now.id),
+            Self::TopUp { now, .. } => keys::top_up(now.id),
+            Self::Seller { now, .. } => keys::seller(&now.owner),
             Self::Wallet { now, .. } => keys::wallet(&now.owner, now.currency),
             Self::Line(line) => keys::wallet_line(&line.owner, line.currency, line.number),
             Self::Page { page, .. } => keys::journal_page(page.escrow, page.number),
             Self::Evidence(new) => keys::evidence(new.escrow, new.dispute, new.number),
+            Self::Account { gateway, account, .. } => keys::account(*gateway, account),
         }
     }
 
@@ -82,10 +126,16 @@ impl Member<'_> {
     pub(crate) fn write(&self, token: &Token) -> Result<Write, StoreError> {
         let (condition, item) = match *self {
             Self::Escrow { was, now } => (follows(was, now.version)?, items::from_escrow(now, token)?),
+            Self::Payout { was, now } => (follows(was, now.version)?, items::from_payout(now, token)?),
+            Self::TopUp { was, now } => (follows(was, now.version)?, items::from_top_up(now, token)?),
+            Self::Seller { was, now } => (follows(was, now.version)?, items::from_seller(now, token)?),
             Self::Wallet { was, now } => (follows(was, now.version)?, items::from_wallet(now, token)?),
             Self::Line(line) => (Condition::Absent, items::from_line(line, token)?),
             Self::Page { of, page } => (Condition::Absent, items::from_page(page, &of.terms, token)?),
             Self::Evidence(new) => (Condition::Absent, items::from_evidence(new, token)?),
+            Self::Account { gateway, account, owner } => {
+                (Condition::Absent, items::from_account(gateway, account, owner, token)?)
+            }
         };
         Ok(Write { key: self.key(), item, condition })
     }
@@ -95,9 +145,12 @@ impl Member<'_> {
         let Some(item) = item else { return Stands::Nothing };
         let read = match self {
             Self::Escrow { now, .. } => items::to_escrow(item, now.id).map(|escrow| Stands::Escrow(Box::new(escrow))),
-            Self::Wallet { .. } => items::to_wallet(item, key).map(Stands::Wallet),
-            Self::Line(_) => items::to_line(item, key).map(Stands::Line),
-            Self::Page { .. } | Self::Evidence(_) => Ok(Stands::Part),
+            Self::Payout { now, .. } => items::to_payout(item, now.id).map(|payout| Stands::Payout(Box::new(payout))),
+            Self::TopUp { now, .. } => items::to_top_up(item, now.id).map(|top_up| Stands::TopUp(Box::new(top_up))),
+            Self::Seller { .. } => items::to_seller(item, key).map(|seller| Stands::Seller(Box::new(seller))),
+            Self::Wallet { .. } => items::to_wallet(item, key).map(|wallet| Stands::Wallet(Box::new(wallet))),
+            Self::Line(_) => items::to_line(item, key).map(|line| Stands::Line(Box::new(line))),
+            Self::Page { .. } | Self::Evidence(_) | Self::Account { .. } => Ok(Stands::Part),
         };
         read.unwrap_or_else(Stands::Unreadable)
     }

@@ -7,7 +7,11 @@ use crate::keys::{Item, Key, KeyKind};
 use crate::store::{Store, key_of};
 use escrow_domain::dispute::NewEvidence;
 use escrow_domain::escrow::Escrow;
+use escrow_domain::id::UserId;
 use escrow_domain::journal::JournalPage;
+use escrow_domain::payout::Payout;
+use escrow_domain::seller::Seller;
+use escrow_domain::top_up::TopUp;
 use escrow_domain::wallet::{Wallet, WalletLine};
 
 /// An item of the table.
@@ -30,6 +34,14 @@ pub enum Stored {
     Page(JournalPage),
     /// A piece of evidence.
     Evidence(NewEvidence),
+    /// A payout.
+    Payout(Box<Payout>),
+    /// A top-up.
+    TopUp(Box<TopUp>),
+    /// A seller's accounts.
+    Seller(Seller),
+    /// Whose an account at a gateway is.
+    Account(UserId),
     /// A wallet.
     Wallet(Wallet),
     /// A line of a statement.
@@ -73,6 +85,10 @@ fn scanned(item: Item) -> Result<Scanned, Unreadable> {
         KeyKind::Escrow(id) => items::to_escrow(item, id).map(|escrow| Stored::Escrow(Box::new(escrow))),
         KeyKind::JournalPage(id, number) => items::to_page(item, id, number).map(Stored::Page),
         KeyKind::Evidence(id, dispute, number) => items::to_evidence(item, id, dispute, number).map(Stored::Evidence),
+        KeyKind::Payout(id) => items::to_payout(item, id).map(|payout| Stored::Payout(Box::new(payout))),
+        KeyKind::TopUp(id) => items::to_top_up(item, id).map(|top_up| Stored::TopUp(Box::new(top_up))),
+        KeyKind::Seller => items::to_seller(item, &key).map(Stored::Seller),
+        KeyKind::Account => items::to_account(item, &key).map(Stored::Account),
         KeyKind::Wallet => items::to_wallet(item, &key).map(Stored::Wallet),
         KeyKind::WalletLine => items::to_line(item, &key).map(Stored::Line),
         KeyKind::Inbox => inbox::read(item, &key).map(Stored::Parked),

@@ -80,9 +80,7 @@ impl Store {
         let mut page = self.statement(&wallet.owner, wallet.currency, limit, Some(&begin)).await?;
         let before = page.items.len();
         page.items.retain(|line| line.as_ref().map_or(true, |line| line.number >= numbers.start));
-        if page.items.len() < before
-            || matches!(page.items.last(), Some(Ok(line)) if line.number == numbers.start)
-        {
+        if page.items.len() < before || matches!(page.items.last(), Some(Ok(line)) if line.number == numbers.start) {
             page.next = None;
         }
         Ok(page)

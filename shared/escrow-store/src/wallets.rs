@@ -1,8 +1,8 @@
 //! The wallets of a change: what they become, and what they were when a commit failed on them.
 
 use crate::error::{StoreError, Unreadable};
-use crate::keys;
-use crate::member::{Member, Stands};
+use crate::keys::Key;
+use crate::member::{Failed, Member, Stands};
 use crate::store::Store;
 use escrow_domain::currency::Currency;
 use escrow_domain::id::UserId;
@@ -88,23 +88,27 @@ impl Wallets {
         Ok(all)
     }
 
-    /// Takes note of what stands at the key of a wallet or line that failed.
-    pub(crate) fn note(&mut self, member: Option<&Member<'_>>, stands: Stands) -> Result<(), StoreError> {
-        match stands {
-            Stands::Wallet(fresh) => {
-                self.0.retain(|wallet| wallet.owner != fresh.owner || wallet.currency != fresh.currency);
-                self.0.push(fresh);
-                Ok(())
+    /// Takes note of what stands where wallets failed; their lines fail with them.
+    ///
+    /// # Errors
+    /// If no wallet has moved: then whatever failed must not be there, and trying again would not help.
+    pub(crate) fn note(&mut self, members: &[Member<'_>], failed: Vec<Failed>) -> Result<(), StoreError> {
+        let mut moved = false;
+        let mut strange = None;
+        for Failed { index, stands } in failed {
+            match stands {
+                Stands::Wallet(fresh) => {
+                    self.0.retain(|wallet| wallet.owner != fresh.owner || wallet.currency != fresh.currency);
+                    self.0.push(*fresh);
+                    moved = true;
+                }
+                other @ (Stands::Line(_) | Stands::Part) => strange = Some((index, other)),
+                other => return Err(strange_at(members.get(index), other)),
             }
-            // Its number is taken because its wallet, or its escrow, has moved: their own failure tells.
-            Stands::Line(_) | Stands::Part => Ok(()),
-            Stands::Unreadable(unreadable) => Err(unreadable.into()),
-            Stands::Nothing | Stands::Escrow(_) => {
-                let nowhere = keys::Key { pk: String::new(), sk: String::new() };
-                let key = member.map_or(nowhere, Member::key);
-                Err(Unreadable::Corrupt { key, why: "it was there and is gone, or is something else".to_owned() }
-                    .into())
-            }
+        }
+        match strange {
+            Some((index, stands)) if !moved => Err(strange_at(members.get(index), stands)),
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -114,12 +118,40 @@ impl Wallets {
     }
 }
 
+impl From<Vec<Wallet>> for Wallets {
+    fn from(seen: Vec<Wallet>) -> Self {
+        Self(seen)
+    }
+}
+
+/// What stands where it must not.
+pub(crate) fn strange_at(member: Option<&Member<'_>>, stands: Stands) -> StoreError {
+    let nowhere = Key { pk: String::new(), sk: String::new() };
+    let key = member.map_or(nowhere, Member::key);
+    let why = match stands {
+        Stands::Unreadable(unreadable) => return unreadable.into(),
+        Stands::Nothing => "it was there and is gone",
+        Stands::Line(_) | Stands::Part => "it is there already, and what it belongs to knows nothing of it",
+        Stands::Escrow(_) | Stands::Payout(_) | Stands::TopUp(_) | Stands::Seller(_) | Stands::Wallet(_) => {
+            "it is something else"
+        }
+    };
+    Unreadable::Corrupt { key, why: why.to_owned() }.into()
+}
+
 fn refused(moved: &WalletMove, refusal: WalletRefusal) -> Unmoved {
     let WalletMove { owner, currency, amount, .. } = moved.clone();
-    match refusal {
-        WalletRefusal::Broken => StoreError::Unwritable(format!("the wallet of {owner}: {refusal}")).into(),
-        WalletRefusal::Insufficient { .. } | WalletRefusal::OnHold { .. } => {
-            Unmoved::Refused(WalletRefused { owner, currency, amount, refusal })
+    Unmoved::Refused(WalletRefused { owner, currency, amount, refusal })
+}
+
+impl WalletRefused {
+    /// What its owner can be told; or the error that it is, if the wallet could never bear such a move.
+    pub(crate) fn for_its_owner(self) -> Result<Self, StoreError> {
+        match self.refusal {
+            WalletRefusal::Insufficient { .. } | WalletRefusal::OnHold { .. } => Ok(self),
+            WalletRefusal::Broken => {
+                Err(StoreError::Unwritable(format!("the wallet of {}: {}", self.owner, self.refusal)))
+            }
         }
     }
 }

@@ -2,10 +2,18 @@
 
 use escrow_domain::effect::Task;
 use escrow_domain::escrow::{Escrow, MOST_MILESTONES};
-use escrow_domain::journal::Part;
+use escrow_domain::id::GatewayName;
+use escrow_domain::journal::{Entry, Journal, Part};
 use escrow_domain::payment::RefundOf;
+use escrow_domain::payout::Payout;
+use escrow_domain::payout::verify::check_money as check_payout;
+use escrow_domain::seller::Seller;
+use escrow_domain::top_up::TopUp;
+use escrow_domain::top_up::verify::check_money as check_top_up;
 use escrow_domain::verify::check_money;
 use escrow_domain::wallet::{Wallet, WalletLine};
+use std::collections::BTreeSet;
+use std::fmt;
 
 /// An escrow whose parts fit each other and whose money adds up.
 pub(super) fn escrow(escrow: &Escrow) -> Result<(), String> {
@@ -94,6 +102,38 @@ fn references(escrow: &Escrow) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// A payout whose money adds up.
+pub(super) fn payout(payout: &Payout) -> Result<(), String> {
+    whole(payout.version, &payout.journal)?;
+    check_payout(payout).map_err(|broken| broken.to_string())
+}
+
+/// A top-up whose money adds up.
+pub(super) fn top_up(top_up: &TopUp) -> Result<(), String> {
+    whole(top_up.version, &top_up.journal)?;
+    check_top_up(top_up).map_err(|broken| broken.to_string())
+}
+
+/// A stored version, and a journal that is all there: one operation for every entry, and every entry balanced.
+fn whole<T: fmt::Display>(version: u64, journal: &Journal<T>) -> Result<(), String> {
+    if version == 0 {
+        return Err("version 0 is never stored".to_owned());
+    }
+    if journal.paged != 0 || journal.is_empty() || journal.entries.len() != journal.operations.len() {
+        return Err(format!("{} operations for {} entries", journal.operations.len(), journal.entries.len()));
+    }
+    journal.entries.iter().try_for_each(Entry::check_balanced).map_err(|error| error.to_string())
+}
+
+/// A seller that was stored, with one account at each gateway.
+pub(super) fn seller(seller: &Seller) -> Result<(), String> {
+    if seller.version == 0 {
+        return Err("version 0 is never stored".to_owned());
+    }
+    let gateways: BTreeSet<GatewayName> = seller.accounts.iter().map(|account| account.gateway).collect();
+    if gateways.len() == seller.accounts.len() { Ok(()) } else { Err("two accounts at one gateway".to_owned()) }
 }
 
 /// A wallet that was stored, and whose sums can be.

@@ -3,9 +3,10 @@
 use super::bytes::Bytes;
 use super::chargeback::{StoredChargeback, StoredCredit};
 use super::dispute::{StoredDispute, StoredFreeze, StoredReview};
+use super::effect::StoredEffect;
 use super::journal::{self, Setting, StoredEntry, StoredPosting};
 use super::milestone::StoredMilestone;
-use super::payment::{StoredEffect, StoredPayment, StoredRefund};
+use super::payment::{StoredPayment, StoredRefund};
 use super::{minor, word};
 use crate::keys;
 use escrow_domain::currency::Currency;

@@ -7,7 +7,7 @@ use super::{minor, word};
 use escrow_domain::currency::Currency;
 use escrow_domain::escrow::Terms;
 use escrow_domain::id::{Operation, UserId};
-use escrow_domain::journal::{Account, Actor, Entry, Move, Part, Posting};
+use escrow_domain::journal::{Account, Actor, Entry, Journal, Move, Part, Posting};
 use escrow_domain::lifecycle::Role;
 use escrow_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,37 @@ impl<'a> Setting<'a> {
             Role::Seller => self.seller,
             Role::Arbiter | Role::Operator | Role::Platform | Role::Gateway | Role::Clock => None,
         }
+    }
+}
+
+/// The journal of an aggregate that keeps all of it in its item.
+pub(super) struct StoredJournal {
+    /// Head of the chain.
+    pub(super) head: Bytes,
+    /// The entries.
+    pub(super) entries: Vec<StoredEntry>,
+    /// All operations, sixteen bytes each, in one piece.
+    pub(super) operations: Bytes,
+}
+
+impl StoredJournal {
+    pub(super) fn new<T: fmt::Display>(journal: &Journal<T>, setting: Setting<'_>) -> Self {
+        Self {
+            head: Bytes(journal.head.to_vec()),
+            entries: journal.entries.iter().map(|entry| StoredEntry::new(entry, setting)).collect(),
+            operations: operations(&journal.operations),
+        }
+    }
+
+    pub(super) fn into_journal<T: FromStr>(self, setting: Setting<'_>) -> Result<Journal<T>, String> {
+        let entries = self.entries.into_iter().map(|entry| entry.into_entry(setting)).collect::<Result<_, _>>()?;
+        Ok(Journal {
+            head: self.head.exactly()?,
+            paged: 0,
+            carried: Vec::new(),
+            entries,
+            operations: read_operations(&self.operations)?,
+        })
     }
 }
 

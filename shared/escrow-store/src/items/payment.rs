@@ -1,9 +1,8 @@
-//! The stored payment with its captures, the stored refund, the stored effect.
+//! The stored payment with its captures, the stored refund.
 
 use super::bytes::Bytes;
 use super::escrow::{money, read_money};
 use super::{minor, word};
-use escrow_domain::effect::{Claim, Effect, Progress, Task};
 use escrow_domain::payment::{Capture, CheckoutRequest, Mode, Payment, Refund, RefundOf, Source};
 use escrow_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -238,136 +237,6 @@ impl TryFrom<StoredRefund> for Refund {
             promised_at: Timestamp::from_millis(stored.t),
             look_up_at: stored.l.map(Timestamp::from_millis),
             look_ups: stored.n.unwrap_or_default(),
-        })
-    }
-}
-
-/// A promise to a gateway.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct StoredEffect {
-    /// Task: `close` or `refund`.
-    k: String,
-    /// Of the payment or refund of this number.
-    i: u16,
-    /// Progress.
-    st: String,
-    /// Claim; one that is ready has none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    c: Option<StoredClaim>,
-    /// Due at.
-    d: i64,
-    /// Tries.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    n: Option<u8>,
-    /// Key suffix.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    y: Option<u8>,
-    /// Look up before another send.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    l: Option<bool>,
-    /// Epoch.
-    e: u32,
-}
-
-/// A worker's claim.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StoredClaim {
-    /// Token.
-    w: Bytes,
-    /// Fence.
-    f: u32,
-    /// Lease until.
-    l: i64,
-    /// First sent.
-    s: i64,
-    /// End of the newest lease before this one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    e: Option<i64>,
-}
-
-const CLOSE: &str = "close";
-const REFUND: &str = "refund";
-const READY: &str = "ready";
-const SENDING: &str = "sending";
-const IN_DOUBT: &str = "in_doubt";
-
-impl From<&Effect> for StoredEffect {
-    fn from(effect: &Effect) -> Self {
-        let Effect { task, progress, due_at, tries, key_suffix, look_up_first, epoch } = effect;
-        let (task, number) = match task {
-            Task::ClosePayment(number) => (CLOSE, *number),
-            Task::Refund(number) => (REFUND, *number),
-        };
-        let (progress, claim) = match progress {
-            Progress::Ready => (READY, None),
-            Progress::Sending(claim) => (SENDING, Some(claim)),
-            Progress::InDoubt(claim) => (IN_DOUBT, Some(claim)),
-        };
-        Self {
-            k: task.to_owned(),
-            i: number,
-            st: progress.to_owned(),
-            c: claim.map(StoredClaim::from),
-            d: due_at.as_millis(),
-            n: (*tries > 0).then_some(*tries),
-            y: (*key_suffix > 0).then_some(*key_suffix),
-            l: look_up_first.then_some(true),
-            e: *epoch,
-        }
-    }
-}
-
-impl TryFrom<StoredEffect> for Effect {
-    type Error = String;
-
-    fn try_from(stored: StoredEffect) -> Result<Self, String> {
-        let claim = stored.c.map(Claim::try_from).transpose()?;
-        Ok(Self {
-            task: match stored.k.as_str() {
-                CLOSE => Task::ClosePayment(stored.i),
-                REFUND => Task::Refund(stored.i),
-                other => return Err(format!("{other:?} is no task")),
-            },
-            progress: match (stored.st.as_str(), claim) {
-                (READY, None) => Progress::Ready,
-                (SENDING, Some(claim)) => Progress::Sending(claim),
-                (IN_DOUBT, Some(claim)) => Progress::InDoubt(claim),
-                (other, _) => return Err(format!("an effect that is {other:?} with this claim, or without one")),
-            },
-            due_at: Timestamp::from_millis(stored.d),
-            tries: stored.n.unwrap_or_default(),
-            key_suffix: stored.y.unwrap_or_default(),
-            look_up_first: stored.l.unwrap_or_default(),
-            epoch: stored.e,
-        })
-    }
-}
-
-impl From<&Claim> for StoredClaim {
-    fn from(claim: &Claim) -> Self {
-        let Claim { token, fence, lease_until, first_sent, earlier_lease } = claim;
-        Self {
-            w: Bytes(token.to_vec()),
-            f: *fence,
-            l: lease_until.as_millis(),
-            s: first_sent.as_millis(),
-            e: earlier_lease.map(Timestamp::as_millis),
-        }
-    }
-}
-
-impl TryFrom<StoredClaim> for Claim {
-    type Error = String;
-
-    fn try_from(stored: StoredClaim) -> Result<Self, String> {
-        Ok(Self {
-            token: stored.w.exactly()?,
-            fence: stored.f,
-            lease_until: Timestamp::from_millis(stored.l),
-            first_sent: Timestamp::from_millis(stored.s),
-            earlier_lease: stored.e.map(Timestamp::from_millis),
         })
     }
 }

@@ -9,7 +9,7 @@ use escrow_domain::dispute::Proposal;
 use escrow_domain::effect::Task;
 use escrow_domain::escrow::{DeferredCredit, Escrow};
 use escrow_domain::id::GatewayName;
-use escrow_domain::journal::Account;
+use escrow_domain::journal::{Account, Posting};
 use escrow_domain::lifecycle::Role;
 use escrow_domain::milestone::{Ask, AskFor};
 use escrow_domain::money::Money;
@@ -95,8 +95,11 @@ fn full() -> Escrow {
         amount: minor(15_000),
         reason: Some("fraudulent".into()),
         status: ChargebackStatus::Lost,
-        taken: minor(15_000),
+        taken: minor(15_001),
         given_back: minor(1),
+        of_escrow: minor(9_000),
+        of_seller: minor(5_000),
+        of_buyer: minor(1_000),
         opened_at: at,
         ended_at: Some(at),
     });
@@ -107,6 +110,9 @@ fn full() -> Escrow {
         entry: 1,
         since: at,
     });
+    let (waits, given) = (Account::Credits(user("usr_01hselle")), Account::Wallet(user("usr_01hselle")));
+    let postings = [Posting::credit(waits, minor(1), sar()), Posting::debit(given, minor(1), sar())];
+    escrow.journal.entries.last_mut().unwrap().postings.extend(postings);
     // The first two entries have moved into a page.
     let journal = &mut escrow.journal;
     let paged: Vec<_> = journal.entries.drain(..2).flat_map(|entry| entry.postings).collect();
@@ -360,6 +366,10 @@ async fn a_scan_tells_of_every_item_what_it_is_or_why_it_cannot_be_read() {
             Ok(Stored::Escrow(_)) => "escrow",
             Ok(Stored::Page(_)) => "page",
             Ok(Stored::Evidence(_)) => "evidence",
+            Ok(Stored::Payout(_)) => "payout",
+            Ok(Stored::TopUp(_)) => "top-up",
+            Ok(Stored::Seller(_)) => "seller",
+            Ok(Stored::Account(_)) => "account",
             Ok(Stored::Wallet(_)) => "wallet",
             Ok(Stored::Line(_)) => "line",
             Ok(Stored::Parked(_)) => "parked",

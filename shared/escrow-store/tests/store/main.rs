@@ -17,6 +17,8 @@ mod groups;
 #[cfg(test)]
 mod lists;
 #[cfg(test)]
+mod owners;
+#[cfg(test)]
 mod parked;
 #[cfg(test)]
 mod sweep;

@@ -65,8 +65,8 @@ async fn every_member_that_failed_is_named_and_nothing_was_written() {
         panic!("it was decided on another wallet");
     };
     let expected = [
-        Failed { index: 1, stands: Stands::Wallet(first.wallet.clone()) },
-        Failed { index: 2, stands: Stands::Line(first.line.clone()) },
+        Failed { index: 1, stands: Stands::Wallet(Box::new(first.wallet.clone())) },
+        Failed { index: 2, stands: Stands::Line(Box::new(first.line.clone())) },
     ];
     assert_eq!(failed, expected);
     let untouched = bed.store.escrow(second.change.escrow.id).await.unwrap().unwrap();
