@@ -109,6 +109,35 @@ CANARIES = [
         "pub const QUIET: Period = Period::minutes(0);",
         [(DOMAIN, "effects_model")],
     ),
+    Canary(
+        "offer-accepted-unnamed",
+        "shared/escrow-domain/src/decide/offers.rs",
+        "let offer = dispute.proposal.filter(|offer| offer.number == number)?;",
+        "let _ = number;\n        let offer = dispute.proposal?;",
+        [(DOMAIN, "sentences::offers::only_the_latest_offer_counts"), (DOMAIN, "properties")],
+    ),
+    Canary(
+        "ask-outlives-its-stage",
+        "shared/escrow-domain/src/decide/lapse.rs",
+        "None | Some(AskFor::Cancel) => now.stage == before.stage,",
+        "None | Some(AskFor::Cancel) => true,",
+        [(DOMAIN, "sentences::consent::an_ask_lapses"), (DOMAIN, "properties")],
+    ),
+    Canary(
+        "fee-taken-again-of-every-part",
+        "shared/escrow-domain/src/decide/draft.rs",
+        "let sofar = fees::taken(fee, before.money.released, before.amount)?;",
+        "let sofar = Minor::ZERO;",
+        [(DOMAIN, "many"), (DOMAIN, "properties")],
+    ),
+    Canary(
+        "clock-releases-what-is-disputed",
+        "shared/escrow-domain/src/decide/tick.rs",
+        "let held = draft.milestone(index)?.money.held;\n            draft.pay_seller(index, Bucket::Held, held)",
+        "let money = draft.milestone(index)?.money;\n            draft.pay_seller(index, Bucket::Disputed, money.disputed)?;\n"
+        "            draft.pay_seller(index, Bucket::Held, money.held)",
+        [(DOMAIN, "sentences::disputes::only_the_disputed_part_is_locked"), (DOMAIN, "many")],
+    ),
 ]
 
 

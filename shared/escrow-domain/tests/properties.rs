@@ -66,16 +66,14 @@ fn offer() -> impl Strategy<Value = Offer> {
             let pays = (0..u8::try_from(pays.min(milestones.len())).unwrap()).collect();
             let offer = Offer { policy, milestones, pays, ..Offer::of(kind) };
             match source {
-                0 => offer.from_wallet(),
-                1 => Offer { unit: coin(), ..offer.from_wallet() },
+                0 => offer.paid_by_wallet(),
+                1 => Offer { unit: coin(), ..offer.paid_by_wallet() },
                 2 | 3 => offer.in_coins(halalas),
                 _ => offer,
             }
         },
     )
 }
-
-/// What card holders dispute.
 
 /// A run: the deal, and every operation that was committed, to be tried again.
 struct Run {
@@ -292,12 +290,16 @@ impl Run {
                 }
             }
             42 | 43 => {
-                let offers = self.deal.escrow.disputes.iter().filter_map(|dispute| dispute.proposal);
-                let Some(offer) = offers.last() else { return };
+                let mut offers = self.deal.escrow.disputes.iter().filter_map(|dispute| dispute.proposal);
+                let Some(offer) = offers.next_back() else { return };
                 // Most accept what the other side offers; some, what is their own, or was replaced.
-                let number = if step.part.is_multiple_of(8) { offer.number.saturating_sub(1) } else { offer.number };
+                let number = if step.kind == 43 { offer.number.wrapping_sub(1) % 500 } else { offer.number };
                 let by = if step.choice.is_multiple_of(8) { offer.by } else { other(offer.by) };
+                let offers: Vec<u16> = offers.map(|offer| offer.number).collect();
+                let before = self.deal.escrow.version;
                 self.command(by, Command::Accept { proposal: number });
+                let stands = number == offer.number || offers.contains(&number);
+                assert!(stands || self.deal.escrow.version == before, "nobody accepts what was replaced");
             }
             44 => {
                 let evidence = vec![piece(); usize::from(step.share % 4) + 1];

@@ -22,7 +22,9 @@ fn live(deal: &mut Deal) -> Vec<(Timestamp, Transition)> {
 
 #[test]
 fn a_day_before_release_delivery_and_default_both_sides_are_reminded_once() {
-    let deals: [(fn() -> Deal, Period, Transition); 3] = [
+    // Each: a deal, how long its clock runs from now, and what the clock does then.
+    type Clock = (fn() -> Deal, Period, Transition);
+    let deals: [Clock; 3] = [
         (delivered, Period::days(7), Transition::AutoRelease),
         (held, Period::days(30), Transition::MissDelivery),
         (disputed, Period::days(30), Transition::DefaultDispute),
