@@ -1,8 +1,11 @@
 //! Lambda on a schedule, every minute: everything whose time has come.
 //!
 //! Each shard of the index of deadlines is read up to now, every page. The clock's own decisions are made and committed here, those
-//! that pay one seller together; what must be done at a gateway goes to `settle` by the escrow's id. Whatever cannot be helped is
-//! put off, further each time: one bad escrow blocks nothing, not even one that cannot be read.
+//! that pay one seller together; what must be done at a gateway goes to `settle` by the id of its escrow or payout; wallets whose
+//! owners wish it are paid out. Whatever cannot be helped is put off, further each time: one bad item blocks nothing, not even one
+//! that cannot be read.
+
+mod payouts;
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use escrow_domain::command::{Attempt, Command};
@@ -22,6 +25,7 @@ use escrow_store::lists::{DueEntry, Loaded};
 use escrow_store::postpone::Seen;
 use escrow_store::{ChangeError, Start, StoreError};
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 /// As many keys as one batch of reads takes.
 const LOADED_AT_ONCE: usize = 100;
@@ -29,9 +33,11 @@ const LOADED_AT_ONCE: usize = 100;
 /// What one run has done.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Swept {
-    /// Escrows that a deadline changed.
+    /// Escrows and payouts that a deadline changed.
     pub changed: u32,
-    /// Escrows handed to `settle`.
+    /// Payouts that wallets' owners wished for.
+    pub paid_out: u32,
+    /// Escrows and payouts handed to `settle`.
     pub woken: u32,
     /// Items put off because they could not be helped.
     pub parked: u32,
@@ -43,8 +49,8 @@ pub struct Swept {
 /// If some of it could not be read; the rest was done, and the next run, a minute later, begins anew.
 pub async fn handle(app: &App, _event: EventBridgeEvent, line: Line) -> Result<(Swept, String), StoreError> {
     let swept = sweep(app, &line).await?;
-    let Swept { changed, woken, parked } = swept;
-    Ok((swept, format!("changed {changed}, woke {woken}, put off {parked}")))
+    let Swept { changed, paid_out, woken, parked } = swept;
+    Ok((swept, format!("changed {changed}, paid out {paid_out}, woke {woken}, put off {parked}")))
 }
 
 /// Does everything that is due now.
@@ -94,16 +100,39 @@ async fn sweep_shard(
 
 /// Loads a chunk of what is due and deals with each.
 async fn visit(app: &App, entries: &[DueEntry], swept: &mut Swept, line: &Line) -> Result<(), StoreError> {
-    let (keys, others) = keys_of(entries);
+    let keys = Keys::of(entries);
+    visit_escrows(app, &keys.escrows, swept, line).await?;
+    if !keys.payouts.is_empty() {
+        payouts::visit(app, &keys.payouts, swept, line).await?;
+    }
+    if !keys.wallets.is_empty() {
+        payouts::pay_out(app, &keys.wallets, swept, line).await?;
+    }
+    for parked in app.store.parked(&keys.others).await? {
+        let why = match &parked.event {
+            Ok(Some(event)) => {
+                // Only `settle` has the gateways' keys: it tries the event again. Until that helps, it is due later and later.
+                app.wake.parked(event.gateway, &event.event, line).await;
+                format!("parked: {}", event.why)
+            }
+            Ok(None) => continue,
+            Err(unreadable) => unreadable.to_string(),
+        };
+        put_off(app, &parked.key, &parked.seen, &why, swept, line).await;
+    }
+    Ok(())
+}
+
+async fn visit_escrows(app: &App, keys: &[Key], swept: &mut Swept, line: &Line) -> Result<(), StoreError> {
     let mut paying: BTreeMap<UserId, Vec<Waiting>> = BTreeMap::new();
     let mut single: Vec<Waiting> = Vec::new();
-    for loaded in app.store.load(&keys).await? {
+    for loaded in app.store.load(keys).await? {
         match tick(app, &loaded) {
             Ticked::Changed(change) => {
                 let waiting = Waiting { key: loaded.key, seen: loaded.seen, change: *change };
                 // Those that pay one seller are committed together, so that the wallet is written once for all of them.
-                match waiting.change.credits.first() {
-                    Some(credit) => paying.entry(credit.owner.clone()).or_default().push(waiting),
+                match waiting.change.moves.first() {
+                    Some(moved) => paying.entry(moved.owner.clone()).or_default().push(waiting),
                     None => single.push(waiting),
                 }
             }
@@ -125,27 +154,33 @@ async fn visit(app: &App, entries: &[DueEntry], swept: &mut Swept, line: &Line) 
     for group in paying.into_values() {
         commit_group(app, group, swept, line).await;
     }
-    for parked in app.store.parked(&others).await? {
-        let why = match &parked.event {
-            Ok(Some(event)) => {
-                // Only `settle` has the gateways' keys: it tries the event again. Until that helps, it is due later and later.
-                app.wake.parked(event.gateway, &event.event, line).await;
-                format!("parked: {}", event.why)
-            }
-            Ok(None) => continue,
-            Err(unreadable) => unreadable.to_string(),
-        };
-        put_off(app, &parked.key, &parked.seen, &why, swept, line).await;
-    }
     Ok(())
 }
 
-/// The escrows among what is due, and the rest.
-fn keys_of(entries: &[DueEntry]) -> (Vec<Key>, Vec<Key>) {
-    let (escrows, others): (Vec<&DueEntry>, Vec<&DueEntry>) =
-        entries.iter().partition(|entry| matches!(entry.key.kind(), KeyKind::Escrow(_)));
-    let keys = |entries: Vec<&DueEntry>| entries.into_iter().map(|entry| entry.key.clone()).collect();
-    (keys(escrows), keys(others))
+/// What is due, by kind.
+#[derive(Default)]
+struct Keys {
+    escrows: Vec<Key>,
+    payouts: Vec<Key>,
+    wallets: Vec<Key>,
+    /// Parked events, and whatever this release does not know.
+    others: Vec<Key>,
+}
+
+impl Keys {
+    fn of(entries: &[DueEntry]) -> Self {
+        let mut keys = Self::default();
+        for DueEntry { key, .. } in entries {
+            let kind = match key.kind() {
+                KeyKind::Escrow(_) => &mut keys.escrows,
+                KeyKind::Payout(_) => &mut keys.payouts,
+                KeyKind::Wallet => &mut keys.wallets,
+                _ => &mut keys.others,
+            };
+            kind.push(key.clone());
+        }
+        keys
+    }
 }
 
 /// A decided change that waits for its commit.
@@ -165,6 +200,9 @@ async fn commit_group(app: &App, group: Vec<Waiting>, swept: &mut Swept, line: &
         match ended {
             Ended::Applied => done(app, &waiting.change.escrow, swept, line).await,
             Ended::Moved(_) => commit_alone(app, waiting, swept, line).await,
+            Ended::Refused(refused) => {
+                put_off(app, &waiting.key, &waiting.seen, &refused.refusal.to_string(), swept, line).await;
+            }
             Ended::Failed(error) => put_off(app, &waiting.key, &waiting.seen, &error.to_string(), swept, line).await,
         }
     }
@@ -179,10 +217,12 @@ async fn commit_alone(app: &App, waiting: Waiting, swept: &mut Swept, line: &Lin
     }
 }
 
-fn why(error: &ChangeError<Undecided>) -> String {
+fn why<Why: Display, A>(error: &ChangeError<Why, A>) -> String {
     match error {
         ChangeError::Undecided { why, .. } => why.to_string(),
-        ChangeError::NotFound | ChangeError::Store(_) => error.to_string(),
+        ChangeError::Wallet { refused, .. } => format!("{refused}: {}", refused.refusal),
+        ChangeError::NotFound => "it is not there any more".to_owned(),
+        ChangeError::Store(error) => error.to_string(),
     }
 }
 

@@ -50,7 +50,9 @@ pub(super) async fn send(
     match answer {
         Ok(PaymentStanding::Closed) => {
             let operation = Operation::of_gateway(gateway.name(), &reference, "closed");
-            Ok(book(app, escrow, Fact::Closed { payment: number, gateway: gateway.name() }, operation).await?.into_escrow())
+            Ok(book(app, escrow, Fact::Closed { payment: number, gateway: gateway.name() }, operation)
+                .await?
+                .into_escrow())
         }
         Ok(PaymentStanding::Paid(paid)) => {
             let operation = Operation::of_gateway(gateway.name(), &paid.capture, "paid");

@@ -6,7 +6,7 @@ use escrow_facts::{Booked, book};
 use escrow_gateways::{Deadline, Gateways};
 use escrow_http::app::App;
 use escrow_http::line::Line;
-use escrow_store::{ChangeError, keys};
+use escrow_store::keys;
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -26,15 +26,15 @@ pub(super) async fn retry(app: &App, gateways: &Gateways, which: &ParkedEvent, l
     let name: GatewayName = which.gateway.parse().map_err(|_| Unsettled::Broken("a parked event of no gateway"))?;
     let gateway = gateways.get(name).ok_or(Unsettled::NotConfigured(name))?;
     let key = keys::inbox(name, &which.event);
-    let stored = app.store.parked(std::slice::from_ref(&key)).await.map_err(ChangeError::from)?;
+    let stored = app.store.parked(std::slice::from_ref(&key)).await?;
     let Some(Ok(Some(parked))) = stored.into_iter().next().map(|loaded| loaded.event) else { return Ok(()) };
     let notice = gateway
         .read_parked(&parked.payload, parked.received_at)
         .map_err(|_| Unsettled::Broken("a parked event that cannot be read any more"))?;
-    match book(app, gateway, &notice, Deadline::within(PATIENCE), line).await.map_err(ChangeError::from)? {
+    match book(app, gateway, &notice, Deadline::within(PATIENCE), line).await? {
         Booked::Nothing(_) | Booked::Known(_) | Booked::Applied(_) => {}
         Booked::Kept(_) => return Ok(()),
     }
-    app.store.finish(&key, app.clock.now()).await.map_err(ChangeError::from)?;
+    app.store.finish(&key, app.clock.now()).await?;
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! Lambda on SQS: does at the gateways what commits have promised.
 //!
-//! A message names an escrow and nothing else: what is to be done stands in its item. So a message that comes twice, late, or for
+//! A message names an escrow, a payout or a parked event, and nothing else: what is to be done stands in its item. So a message that comes twice, late, or for
 //! nothing does no harm, and a lost one is found by the index of what is due.
 
 mod close;
 mod inbox;
+mod payout;
 mod refund;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
@@ -12,14 +13,15 @@ use escrow_domain::command::{Attempt, Command, Fact};
 use escrow_domain::decide::{Outcome, decide};
 use escrow_domain::effect::Task;
 use escrow_domain::escrow::Escrow;
-use escrow_domain::id::{EscrowId, Operation};
+use escrow_domain::id::{EscrowId, Operation, PayoutId};
 use escrow_domain::journal::Actor;
+use escrow_domain::payout::{Payout, PayoutUndecided};
 use escrow_domain::refusal::Undecided;
 use escrow_domain::work::Work;
 use escrow_gateways::Gateways;
 use escrow_http::app::App;
 use escrow_http::line::Line;
-use escrow_store::{ChangeError, Changed, Start};
+use escrow_store::{ChangeError, Changed, Start, StoreError};
 use serde::Deserialize;
 use std::convert::Infallible;
 use std::time::Duration;
@@ -40,6 +42,8 @@ const LAST_BEGINNING: Duration = Duration::from_secs(4);
 enum Wake {
     /// Something is to be done at a gateway for this escrow.
     Escrow(String),
+    /// Something is to be done at a gateway for this payout.
+    Payout(String),
     /// A parked event is to be tried again.
     Parked(inbox::ParkedEvent),
 }
@@ -50,6 +54,12 @@ pub enum Unsettled {
     /// The store did not take or give what was needed.
     #[error(transparent)]
     Change(#[from] ChangeError<Undecided>),
+    /// The same, of a payout.
+    #[error(transparent)]
+    Payout(#[from] ChangeError<PayoutUndecided, Payout>),
+    /// The store could not be asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// An effect of a gateway that this deployment has no keys for.
     #[error("the gateway {0} is not set up in this deployment")]
     NotConfigured(escrow_domain::id::GatewayName),
@@ -80,6 +90,10 @@ pub async fn handle(
                 }
                 Err(_) => Err(Unsettled::Broken("a message that names no escrow")),
             },
+            Ok(Wake::Payout(id)) => match id.parse::<PayoutId>() {
+                Ok(id) => payout::settle(app, gateways, id, &line).await,
+                Err(_) => Err(Unsettled::Broken("a message that names no payout")),
+            },
             Ok(Wake::Parked(parked)) => inbox::retry(app, gateways, &parked, &line).await,
             // Nobody but our functions writes to this queue; what they cannot have written ends in the dead-letter queue.
             Err(_) => Err(Unsettled::Broken("a message that cannot be read")),
@@ -102,7 +116,7 @@ pub async fn handle(
 /// # Errors
 /// [`Unsettled`] if the message must come again. An answer in doubt is no error: it is stored, with the time of the next try.
 pub async fn settle(app: &App, gateways: &Gateways, id: EscrowId) -> Result<(), Unsettled> {
-    let Some(mut escrow) = app.store.escrow(id).await.map_err(Failed::from)? else {
+    let Some(mut escrow) = app.store.escrow(id).await? else {
         return Err(Unsettled::Broken("a message for an escrow that does not exist"));
     };
     let begun = Instant::now();

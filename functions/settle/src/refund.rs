@@ -200,7 +200,7 @@ fn ask(escrow: &Escrow, number: u16) -> Result<RefundAsk, Unsettled> {
         escrow: escrow.id,
         refund: RefundId { escrow: escrow.id, number },
         capture: capture.id.clone(),
-        money: refund.amount.of(escrow.terms.currency),
+        money: escrow.refund_money(refund),
     })
 }
 
