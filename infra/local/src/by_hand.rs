@@ -95,6 +95,11 @@ impl ByHand {
         Some(self.mortal(Box::pin(self.system.functions.auto_release())).await?.is_ok())
     }
 
+    /// Calls `reconcile`: what it found, or why it did not come to its end. `None` if it was killed.
+    pub async fn reconcile(&self) -> Option<Result<reconcile::Reconciled, String>> {
+        self.mortal(Box::pin(self.system.functions.reconcile())).await
+    }
+
     /// Takes every message off the queue.
     ///
     /// # Errors

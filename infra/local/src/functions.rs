@@ -71,6 +71,13 @@ impl Functions {
         }
     }
 
+    /// Compares journals, states, statements and gateways.
+    pub(crate) async fn reconcile(&self) -> Result<reconcile::Reconciled, String> {
+        let event = EventBridgeEvent::default();
+        let handle = |line| reconcile::handle(&self.app, &self.gateways, event, line);
+        carry_out("reconcile", "local", handle).await.map_err(|error| error.to_string())
+    }
+
     /// Does everything whose time has come.
     pub(crate) async fn auto_release(&self) -> Result<(), String> {
         let event = EventBridgeEvent::default();

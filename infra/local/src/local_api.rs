@@ -33,7 +33,7 @@ pub(crate) async fn answer(system: &Arc<System>, incoming: &Incoming) -> Reply {
     let call = incoming.path.trim_start_matches("/_local/");
     let methods: &[&Method] = match call {
         "health" | "verify" => &[&Method::GET],
-        "tokens" | "settle" => &[&Method::POST],
+        "tokens" | "settle" | "reconcile" => &[&Method::POST],
         "clock" => &[&Method::GET, &Method::POST],
         "capacity" => &[&Method::GET, &Method::DELETE],
         _ => {
@@ -51,6 +51,7 @@ pub(crate) async fn answer(system: &Arc<System>, incoming: &Incoming) -> Reply {
         ("clock", &Method::POST) => move_clock(system, incoming).await,
         ("clock", _) => Ok(Reply::ok(&json!({ "now": system.clock.now().to_string() }))),
         ("settle", _) => settle(system).await,
+        ("reconcile", _) => reconcile(system).await,
         ("capacity", &Method::DELETE) => {
             system.forget_capacity();
             Ok(capacity(system))
@@ -141,6 +142,12 @@ async fn settle(system: &System) -> Answer<Reply> {
         .await
         .map_err(|busy| Problem::unavailable(busy).with("busy", json!(busy.to_string())))?;
     Ok(Reply::ok(&json!({ "quiet": true })))
+}
+
+/// Runs the reconciler now; by itself it runs once a day of real time, as the schedule in the cloud does.
+async fn reconcile(system: &System) -> Answer<Reply> {
+    let found = system.reconcile().await.map_err(Problem::unavailable)?;
+    Ok(Reply::ok(&found))
 }
 
 #[derive(Serialize)]

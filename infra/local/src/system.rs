@@ -224,7 +224,9 @@ impl System {
         let poller = Poller::new(self.queue.clone(), self.settle_function(), self.quiet.clone());
         running.spawn(poller.run(told(&self.parts.stopping)));
         let (system, stopping) = (Arc::clone(self), told(&self.parts.stopping));
-        running.spawn(async move { schedule::run(|| system.sweep(), stopping).await });
+        running.spawn(async move { schedule::run(schedule::EVERY_MINUTE, || system.sweep(), stopping).await });
+        let (system, stopping) = (Arc::clone(self), told(&self.parts.stopping));
+        running.spawn(async move { schedule::run(schedule::EVERY_DAY, || system.reconcile_daily(), stopping).await });
         if let Some(sandbox) = self.sandbox.clone() {
             let stopping = told(&self.parts.stopping);
             running.spawn(async move {
@@ -293,6 +295,20 @@ impl System {
         let _traffic = self.traffic.read().await;
         if let Err(error) = self.functions.auto_release().await {
             tracing::error!(error, "the sweep failed; the next one comes in a minute");
+        }
+    }
+
+    /// Runs the reconciler once.
+    pub(crate) async fn reconcile(&self) -> Result<reconcile::Reconciled, String> {
+        let _busy = self.quiet.busy();
+        let _traffic = self.traffic.read().await;
+        self.functions.reconcile().await
+    }
+
+    /// The reconciler's day is over.
+    async fn reconcile_daily(&self) {
+        if let Err(error) = self.reconcile().await {
+            tracing::error!(error, "the reconciler did not come to its end; it begins anew tomorrow");
         }
     }
 
