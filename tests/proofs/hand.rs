@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use escrow_domain::time::Period;
 use hmac::{Hmac, KeyInit, Mac};
-use holdfast::faults::{Call, Target, Verdict};
+use holdfast::faults::{Call, Fault, Target, Verdict};
 use holdfast::sandbox::Told;
 use holdfast::{ByHand, Given, Message};
 use holdfast_tests::api::{Answer, Caller};
@@ -101,14 +101,23 @@ struct Traffic {
 }
 
 impl Hand {
+    /// One whose wire strikes one call of a life.
     pub(crate) async fn start() -> Self {
         let wire = Wire::default();
-        let settings = Given::from([("STRIPE_WEBHOOK_SECRET".to_owned(), SECRET.to_owned())]);
         let listening = wire.clone();
-        let system = ByHand::start(&settings, move |call: &Call<'_>| listening.decide(call)).await;
+        let hand = Self::with(Given::new(), move |call: &Call<'_>| listening.decide(call)).await;
+        Self { wire, ..hand }
+    }
+
+    /// One with these settings and that luck.
+    pub(crate) async fn with(settings: Given, fault: impl Fault) -> Self {
+        let mut settings = settings;
+        settings.insert("STRIPE_WEBHOOK_SECRET".to_owned(), SECRET.to_owned());
+        let system = ByHand::start(&settings, fault).await;
         let system = system.unwrap_or_else(|error| panic!("it does not start: {error}"));
         let people = Stack::at(system.url()).await;
-        Self { system, wire, people, keys: AtomicU64::new(0), traffic: tokio::sync::Mutex::default() }
+        let (wire, keys) = (Wire::default(), AtomicU64::new(0));
+        Self { system, wire, people, keys, traffic: tokio::sync::Mutex::default() }
     }
 
     /// A key that no other request has.
