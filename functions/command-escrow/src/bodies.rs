@@ -3,18 +3,13 @@
 use crate::evidence::{EvidenceField, evidence};
 use escrow_domain::command::{Command, Resolution};
 use escrow_domain::escrow::{Escrow, LONGEST_NOTE};
-use escrow_domain::lifecycle::Role;
-use escrow_domain::money::Money;
+use escrow_domain::id::ProposalId;
+use escrow_domain::refusal::Refusal;
 use escrow_domain::time::Timestamp;
 use escrow_http::amount::AmountField;
-use escrow_http::fields::{all_of, invalid, milestone, note, words};
+use escrow_http::fields::{invalid, milestone, moment, note, part, word, words};
 use escrow_http::problem::{Answer, Problem};
 use serde::Deserialize;
-
-/// All of an escrow, which is what a command means that names no amount.
-fn whole(escrow: &Escrow) -> Answer<Money> {
-    Ok(escrow.totals().map_err(Problem::internal)?.amount.of(escrow.terms.currency))
-}
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -56,7 +51,7 @@ impl Refund {
     pub(crate) fn read(self, escrow: &Escrow) -> Answer<Command> {
         Ok(Command::Refund {
             milestone: milestone(self.milestone.as_deref(), "/milestone")?,
-            amount: all_of(self.amount.as_ref(), whole(escrow)?, "/amount")?,
+            amount: part(self.amount.as_ref(), escrow.terms.currency, "/amount")?,
             reason: note(self.reason, "/reason")?,
         })
     }
@@ -65,12 +60,32 @@ impl Refund {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Cancel {
+    milestone: Option<String>,
     reason: Option<String>,
 }
 
 impl Cancel {
     pub(crate) fn read(self) -> Answer<Command> {
-        Ok(Command::Cancel { reason: note(self.reason, "/reason")? })
+        let milestone = milestone(self.milestone.as_deref(), "/milestone")?;
+        Ok(Command::Cancel { milestone, reason: note(self.reason, "/reason")? })
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Extend {
+    milestone: Option<String>,
+    until: Option<String>,
+    reason: Option<String>,
+}
+
+impl Extend {
+    pub(crate) fn read(self) -> Answer<Command> {
+        Ok(Command::Extend {
+            milestone: milestone(self.milestone.as_deref(), "/milestone")?,
+            until: moment(self.until.as_deref(), "/until")?,
+            reason: note(self.reason, "/reason")?,
+        })
     }
 }
 
@@ -88,11 +103,63 @@ impl Dispute {
     pub(crate) fn read(self, escrow: &Escrow, now: Timestamp) -> Answer<Command> {
         Ok(Command::Dispute {
             milestone: milestone(self.milestone.as_deref(), "/milestone")?,
-            amount: all_of(self.amount.as_ref(), whole(escrow)?, "/amount")?,
+            amount: part(self.amount.as_ref(), escrow.terms.currency, "/amount")?,
             reason: words(self.reason, LONGEST_NOTE, "/reason")?,
-            // Only a buyer opens a dispute, so what comes with it is the buyer's.
-            evidence: evidence(self.evidence, Role::Buyer, now)?,
+            evidence: evidence(self.evidence, now)?,
         })
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AddEvidence {
+    milestone: Option<String>,
+    evidence: Vec<EvidenceField>,
+}
+
+impl AddEvidence {
+    pub(crate) fn read(self, now: Timestamp) -> Answer<Command> {
+        if self.evidence.is_empty() {
+            return Err(invalid("/evidence", "at least one piece"));
+        }
+        Ok(Command::AddEvidence {
+            milestone: milestone(self.milestone.as_deref(), "/milestone")?,
+            evidence: evidence(self.evidence, now)?,
+        })
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Propose {
+    milestone: Option<String>,
+    to_buyer: AmountField,
+}
+
+impl Propose {
+    pub(crate) fn read(self, escrow: &Escrow) -> Answer<Command> {
+        Ok(Command::Propose {
+            milestone: milestone(self.milestone.as_deref(), "/milestone")?,
+            to_buyer: self.to_buyer.read_or_zero("/to_buyer", escrow.terms.currency)?.amount,
+        })
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Accept {
+    proposal: String,
+}
+
+impl Accept {
+    pub(crate) fn read(self, escrow: &Escrow) -> Answer<Command> {
+        let proposal: ProposalId = word(&self.proposal, "/proposal", "the id of an offer, prp_…")?;
+        // An offer of another escrow counts here as little as one that was replaced.
+        if proposal.escrow == escrow.id {
+            Ok(Command::Accept { proposal: proposal.number })
+        } else {
+            Err(Problem::from(&Refusal::ProposalGone))
+        }
     }
 }
 
@@ -162,10 +229,11 @@ impl Resolve {
         let resolution = match self.resolution.as_str() {
             "done" => Resolution::Done,
             "retry" => Resolution::Retry,
+            "credit_wallet" => Resolution::CreditWallet,
             _ => {
                 return Err(invalid(
                     "/resolution",
-                    "done (the buyer has the money) or retry (they do not: send it again)",
+                    "done (the buyer has the money), retry (they do not: send it again) or credit_wallet (it cannot be sent: their wallet gets it)",
                 ));
             }
         };

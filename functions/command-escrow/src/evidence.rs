@@ -1,10 +1,9 @@
 //! Evidence as it is sent: a pointer and a hash, never the thing itself.
 
 use escrow_domain::dispute::{Evidence, MOST_EVIDENCE};
-use escrow_domain::escrow::LONGEST_NOTE;
 use escrow_domain::lifecycle::Role;
 use escrow_domain::time::Timestamp;
-use escrow_http::fields::invalid;
+use escrow_http::fields::{invalid, note};
 use escrow_http::problem::{Answer, Code, Problem};
 use serde::Deserialize;
 
@@ -23,18 +22,18 @@ pub(crate) struct EvidenceField {
     note: Option<String>,
 }
 
-/// What proves a side's words.
+/// What proves a side's words. Whose it is, the rules say: whoever brings it.
 ///
 /// # Errors
 /// 400 with the pointer of the first piece that cannot be accepted.
-pub(crate) fn evidence(given: Vec<EvidenceField>, by: Role, at: Timestamp) -> Answer<Vec<Evidence>> {
+pub(crate) fn evidence(given: Vec<EvidenceField>, at: Timestamp) -> Answer<Vec<Evidence>> {
     if given.len() > MOST_EVIDENCE {
         return Err(invalid("/evidence", &format!("at most {MOST_EVIDENCE} pieces at once")));
     }
-    given.into_iter().enumerate().map(|(index, field)| piece(index, field, by, at)).collect()
+    given.into_iter().enumerate().map(|(index, field)| piece(index, field, at)).collect()
 }
 
-fn piece(index: usize, field: EvidenceField, by: Role, at: Timestamp) -> Answer<Evidence> {
+fn piece(index: usize, field: EvidenceField, at: Timestamp) -> Answer<Evidence> {
     let wrong = |name: &str, detail: &str| {
         Problem::input(Code::BodyInvalid, format!("/evidence/{index}/{name}"), detail.to_owned())
     };
@@ -55,8 +54,6 @@ fn piece(index: usize, field: EvidenceField, by: Role, at: Timestamp) -> Answer<
     if field.sha256.as_ref().is_some_and(|hash| !hex(hash)) {
         return Err(wrong("sha256", "64 hexadecimal digits in small letters"));
     }
-    if field.note.as_ref().is_some_and(|note| note.chars().count() > LONGEST_NOTE) {
-        return Err(wrong("note", "at most 500 characters"));
-    }
-    Ok(Evidence { kind: field.r#type, uri: field.uri, sha256: field.sha256, note: field.note, by, at })
+    let note = note(field.note, &format!("/evidence/{index}/note"))?;
+    Ok(Evidence { kind: field.r#type, uri: field.uri, sha256: field.sha256, note, by: Role::Buyer, at })
 }

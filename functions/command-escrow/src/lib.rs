@@ -3,7 +3,10 @@
 mod bodies;
 mod evidence;
 
-use bodies::{Cancel, Deliver, Dispute, Freeze, Refund, RequestChanges, Resolve, Rule, Unfreeze, WithdrawDispute};
+use bodies::{
+    Accept, AddEvidence, Cancel, Deliver, Dispute, Extend, Freeze, Propose, Refund, RequestChanges, Resolve, Rule,
+    Unfreeze, WithdrawDispute,
+};
 use escrow_http::app::App;
 use escrow_http::command::carry_out;
 use escrow_http::problem::{Answer, Problem};
@@ -24,6 +27,10 @@ pub async fn handle(app: &App, incoming: Incoming) -> Answer<Reply> {
         ["refund"] => carry_out(app, &incoming, |body: Refund, escrow| body.read(escrow)).await,
         ["cancel"] => carry_out(app, &incoming, |body: Cancel, _| body.read()).await,
         ["dispute"] => carry_out(app, &incoming, |body: Dispute, escrow| body.read(escrow, now)).await,
+        ["extend"] => carry_out(app, &incoming, |body: Extend, _| body.read()).await,
+        ["dispute", "evidence"] => carry_out(app, &incoming, |body: AddEvidence, _| body.read(now)).await,
+        ["dispute", "propose"] => carry_out(app, &incoming, |body: Propose, escrow| body.read(escrow)).await,
+        ["dispute", "accept"] => carry_out(app, &incoming, |body: Accept, escrow| body.read(escrow)).await,
         ["dispute", "withdraw"] => carry_out(app, &incoming, |body: WithdrawDispute, _| body.read()).await,
         ["dispute", "rule"] => carry_out(app, &incoming, |body: Rule, escrow| body.read(escrow)).await,
         ["freeze"] => carry_out(app, &incoming, |body: Freeze, _| body.read()).await,

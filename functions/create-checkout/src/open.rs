@@ -17,7 +17,7 @@ use escrow_store::Start;
 use std::time::Duration;
 
 /// How long the gateway may take: the function ends after 29 seconds, and the caller should hear from us before that.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Sees to it that the payment of that number has a page, and returns the escrow as it is then.
 ///

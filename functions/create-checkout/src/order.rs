@@ -1,21 +1,19 @@
 //! The body of a checkout, and what it must be before anything is stored: the escrow that it asks for.
 
-use escrow_domain::command::NewPayment;
+use crate::pay::{Bill, Way, Wish, description};
 use escrow_domain::currency::Currency;
 use escrow_domain::decide::NewEscrow;
-use escrow_domain::escrow::{Subject, Terms};
-use escrow_domain::fees::{FeePayer, spread};
-use escrow_domain::id::{EscrowId, GatewayName, UserId};
-use escrow_domain::money::Money;
-use escrow_domain::payment::{CheckoutRequest, Method, Source};
+use escrow_domain::escrow::{MOST_MILESTONES, Subject, Terms};
+use escrow_domain::fees::{Fee, FeePayer, spread};
+use escrow_domain::id::{EscrowId, UserId};
+use escrow_domain::money::Minor;
 use escrow_domain::policy::{DisputeDefault, Kind, Policy};
 use escrow_domain::quote::Quote;
 use escrow_domain::time::{Period, Timestamp};
-use escrow_gateways::Gateway;
 use escrow_http::amount::AmountField;
 use escrow_http::auth::Caller;
 use escrow_http::config::Config;
-use escrow_http::fields::{invalid, not_yet, word, words};
+use escrow_http::fields::{self, invalid, word, words};
 use escrow_http::problem::{Answer, Code, Problem};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -27,8 +25,8 @@ const MOST_METADATA_KEYS: usize = 20;
 const LARGEST_METADATA: usize = 1_024;
 /// The longest title of a milestone, in characters.
 const LONGEST_TITLE: usize = 100;
-/// The longest address to send a buyer back to, in bytes.
-const LONGEST_URL: usize = 1_000;
+/// What a milestone is called that was given no title.
+const UNNAMED: &str = "Work";
 
 /// What a caller sends to `POST /v1/checkouts`. Prices that can be computed here are no part of it.
 #[derive(Debug, Deserialize)]
@@ -42,6 +40,8 @@ pub(crate) struct Order {
     currency: String,
     amount: Option<AmountField>,
     milestones: Option<Vec<MilestoneField>>,
+    /// Which milestones the first payment pays.
+    fund: Option<Vec<String>>,
     gateway: Option<String>,
     funding: Option<String>,
     method: Option<String>,
@@ -49,6 +49,7 @@ pub(crate) struct Order {
     fee_payer: Option<String>,
     quote: Option<String>,
     mode: Option<String>,
+    pay_in: Option<String>,
     success_url: Option<String>,
     cancel_url: Option<String>,
     metadata: Option<BTreeMap<String, String>>,
@@ -81,18 +82,6 @@ struct PolicyField {
     dispute_default: Option<String>,
 }
 
-/// A further attempt to pay: the body of `POST /v1/escrows/{id}/checkouts`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Attempt {
-    milestones: Option<Vec<String>>,
-    /// At which gateway.
-    pub(crate) gateway: String,
-    method: Option<String>,
-    success_url: Option<String>,
-    cancel_url: Option<String>,
-}
-
 impl Order {
     /// Who pays.
     ///
@@ -102,48 +91,43 @@ impl Order {
         word(&self.buyer, "/buyer", "a user's id: 1 to 128 of A-Z a-z 0-9 . _ : @ | -")
     }
 
-    /// The gateway that it names.
-    ///
-    /// # Errors
-    /// 400 if there is no gateway of that name, or none is named; 422 for a wallet, which comes later.
-    pub(crate) fn gateway(&self) -> Answer<GatewayName> {
-        match (self.gateway.as_deref(), self.funding.as_deref()) {
-            (Some(name), None) => gateway_name(name),
-            (None, Some("wallet")) => Err(not_yet("/funding", "Paying from a wallet")),
-            (None, Some(_)) => Err(invalid("/funding", "the only other funding is \"wallet\"")),
-            (None, None) => Err(invalid("/gateway", "name the gateway to pay at, such as \"stripe\"")),
-            (Some(_), Some(_)) => Err(invalid("/funding", "name a gateway or a funding, not both")),
+    /// How it is to be paid.
+    pub(crate) fn wish(&mut self) -> Wish {
+        Wish {
+            gateway: self.gateway.take(),
+            funding: self.funding.take(),
+            method: self.method.take(),
+            mode: self.mode.take(),
+            pay_in: self.pay_in.take(),
+            success_url: self.success_url.take(),
+            cancel_url: self.cancel_url.take(),
         }
     }
 
-    /// The escrow that is asked for.
+    /// The escrow that is asked for, to be paid in that way.
     ///
     /// # Errors
     /// The first field that cannot be accepted, each with its own code.
     pub(crate) fn read(
         self,
+        wish: Wish,
+        way: Way<'_>,
         id: EscrowId,
         caller: &Caller,
         config: &Config,
-        gateway: &dyn Gateway,
         now: Timestamp,
     ) -> Answer<NewEscrow> {
         let kind: Kind = word(&self.kind, "/kind", "product, service or project")?;
         let (buyer, seller) = (self.buyer()?, word(&self.seller, "/seller", "a user's id")?);
         check_buyer(&buyer, &seller, caller)?;
         let currency = find_currency(&self.currency, config)?;
-        if self.mode.as_deref().is_some_and(|mode| mode != "hosted") {
-            return Err(match self.mode.as_deref() {
-                Some("elements") => not_yet("/mode", "A payment page of your own"),
-                _ => invalid("/mode", "hosted or elements"),
-            });
-        }
-        let (title, amount) = self.one_milestone(currency)?;
+        let pointer = if self.amount.is_some() { "/amount" } else { "/milestones" };
+        let parts = self.parts(currency)?;
         let payer = match &self.fee_payer {
             Some(text) => word(text, "/fee_payer", "buyer, seller or split")?,
             None => config.fee_payer,
         };
-        let quote = price(kind, amount, payer, config)?;
+        let quote = price(kind, &parts, currency, payer, config, pointer)?;
         if let Some(named) = &self.quote
             && *named != quote.id()
         {
@@ -151,93 +135,124 @@ impl Order {
                 "The price is no longer the quoted one. Ask GET /v1/quote again, and show the buyer the new price.";
             return Err(Problem::input(Code::QuoteChanged, "/quote", detail));
         }
-        let charged = quote.charged.of(currency);
-        gateway
-            .check_amount(charged)
-            .map_err(|unsupported| Problem::input(Code::AmountNotSupported, "/amount", unsupported.to_string()))?;
+        let milestones = with_fees(&quote, parts)?;
+        let funded = funded(self.fund.as_deref(), milestones.len())?;
         let policy = self.policy.unwrap_or_default().read(kind)?;
-        policy.check(gateway.capabilities().hold).map_err(|broken| {
+        let hold = match way {
+            Way::Gateway(gateway) => gateway.capabilities().hold,
+            Way::Wallet => None,
+        };
+        policy.check(hold).map_err(|broken| {
             Problem::input(Code::PolicyInvalid, format!("/policy/{}", broken.field), broken.problem.to_owned())
         })?;
         let subject = self.subject.read()?;
         let metadata = check_metadata(self.metadata.unwrap_or_default())?;
-        let method = read_method(self.method.as_deref(), gateway, currency)?;
-        let request = CheckoutRequest {
-            description: format!("{} {}", subject.kind, subject.id),
-            success_url: return_url(self.success_url, config.success_url.as_ref(), "/success_url")?,
-            cancel_url: return_url(self.cancel_url, config.cancel_url.as_ref(), "/cancel_url")?,
+        if matches!(way, Way::Gateway(_)) && !config.is_coin(currency) {
+            check_steps(&milestones, currency, pointer)?;
+        }
+        let bill = Bill {
+            charged: charged(&milestones, &funded)?.of(currency),
+            description: description(&subject.kind, &subject.id, &titles(&milestones, &funded)),
+            milestones: funded,
+            expires_at: now.after(policy.checkout_expires_after),
+            pointer,
         };
-        let expires_at = now.after(policy.checkout_expires_after);
-        let fee = spread_one(&quote, amount)?;
+        let payment = wish.payment(way, bill, config)?;
         let terms =
             Terms { kind, subject, buyer, seller, currency, policy, fee_payer: payer, metadata, created_at: now };
-        let payment =
-            NewPayment { source: Source::Gateway(gateway.name()), method, milestones: vec![0], request, expires_at };
-        Ok(NewEscrow { id, terms, milestones: vec![(title, amount.amount, fee)], payment })
+        Ok(NewEscrow { id, terms, milestones, payment })
     }
 
-    /// Title and amount: of the whole, or of the only milestone.
-    fn one_milestone(&self, currency: Currency) -> Answer<(String, Money)> {
+    /// Titles and amounts: of the whole, or of each milestone.
+    fn parts(&self, currency: Currency) -> Answer<Vec<(String, Minor)>> {
         match (&self.amount, self.milestones.as_deref()) {
-            (Some(amount), None) => Ok(("Work".to_owned(), amount.read("/amount", currency)?)),
-            (None, Some([milestone])) => {
-                let title = milestone.title.as_deref().unwrap_or("Work");
-                let title = words(title.to_owned(), LONGEST_TITLE, "/milestones/0/title")?;
-                Ok((title, milestone.amount.read("/milestones/0/amount", currency)?))
+            (Some(amount), None) => Ok(vec![(UNNAMED.to_owned(), amount.read("/amount", currency)?.amount)]),
+            (None, Some(given)) if (1..=MOST_MILESTONES).contains(&given.len()) => {
+                (0_usize..).zip(given).map(|(place, milestone)| milestone.read(place, currency)).collect()
             }
-            (None, Some([])) => Err(invalid("/milestones", "at least one")),
-            (None, Some(_)) => Err(not_yet("/milestones", "More than one milestone")),
+            (None, Some(_)) => Err(invalid("/milestones", &format!("1 to {MOST_MILESTONES} milestones"))),
             (None, None) => Err(invalid("/amount", "say what it costs: a decimal string such as \"150.00\"")),
             (Some(_), Some(_)) => Err(invalid("/milestones", "name an amount or milestones, not both")),
         }
     }
 }
 
-impl Attempt {
-    /// The payment that is asked for, of an escrow whose only milestone waits.
-    ///
-    /// # Errors
-    /// The first field that cannot be accepted, each with its own code.
-    pub(crate) fn read(
-        self,
-        escrow: &escrow_domain::escrow::Escrow,
-        config: &Config,
-        gateway: &dyn Gateway,
-        now: Timestamp,
-    ) -> Answer<NewPayment> {
-        let terms = &escrow.terms;
-        if self.milestones.as_deref().is_some_and(|named| named != ["m1"]) {
-            return Err(invalid("/milestones", "the escrow has one milestone, m1"));
-        }
-        let method = read_method(self.method.as_deref(), gateway, terms.currency)?;
-        let request = CheckoutRequest {
-            description: format!("{} {}", terms.subject.kind, terms.subject.id),
-            success_url: return_url(self.success_url, config.success_url.as_ref(), "/success_url")?,
-            cancel_url: return_url(self.cancel_url, config.cancel_url.as_ref(), "/cancel_url")?,
-        };
-        let expires_at = now.after(terms.policy.checkout_expires_after);
-        Ok(NewPayment { source: Source::Gateway(gateway.name()), method, milestones: vec![0], request, expires_at })
+impl MilestoneField {
+    fn read(&self, place: usize, currency: Currency) -> Answer<(String, Minor)> {
+        let title = self.title.as_deref().unwrap_or(UNNAMED);
+        let title = words(title.to_owned(), LONGEST_TITLE, &format!("/milestones/{place}/title"))?;
+        Ok((title, self.amount.read(&format!("/milestones/{place}/amount"), currency)?.amount))
     }
 }
 
-/// The price of it, by this deployment's fees.
+/// Which milestones the first payment pays: the named ones, or all.
+fn funded(named: Option<&[String]>, milestones: usize) -> Answer<Vec<u8>> {
+    let Some(names) = named else { return Ok((0_u8..).take(milestones).collect()) };
+    let indexes = fields::milestones(names, "/fund")?;
+    match indexes.iter().position(|index| usize::from(*index) >= milestones) {
+        None => Ok(indexes),
+        Some(place) => Err(Problem::input(
+            Code::MilestoneUnknown,
+            format!("/fund/{place}"),
+            format!("The deal has {milestones} milestones, from m1 on."),
+        )),
+    }
+}
+
+/// The price of it, by this deployment's fees: of the whole, which is then shared out over the milestones, so that it is the same as
+/// the quote's however the work is divided.
 ///
 /// # Errors
 /// 400 `amount_invalid` if the amount with its fee is out of bounds.
-fn price(kind: Kind, amount: Money, payer: FeePayer, config: &Config) -> Answer<Quote> {
-    Quote::new(kind, amount, payer, &config.fees)
-        .map_err(|_| Problem::input(Code::AmountInvalid, "/amount", "with its fee, this is more than can be handled"))
+fn price(
+    kind: Kind,
+    parts: &[(String, Minor)],
+    currency: Currency,
+    payer: FeePayer,
+    config: &Config,
+    pointer: &'static str,
+) -> Answer<Quote> {
+    let whole = Minor::sum(parts.iter().map(|(_, amount)| *amount));
+    let quote = whole.and_then(|whole| Quote::new(kind, whole.of(currency), payer, &config.fees));
+    quote.map_err(|_| Problem::input(Code::AmountInvalid, pointer, "with its fee, this is more than can be handled"))
 }
 
-fn spread_one(quote: &Quote, amount: Money) -> Answer<escrow_domain::fees::Fee> {
-    // With one milestone the whole fee is its fee; `spread` is asked all the same, since it is what divides fees.
-    let part = |fee| {
-        spread(fee, &[amount.amount])
-            .ok()
-            .and_then(|parts| parts.first().copied())
-            .ok_or_else(|| Problem::internal("a fee that cannot be spread"))
-    };
-    Ok(escrow_domain::fees::Fee { buyer: part(quote.fee.buyer)?, seller: part(quote.fee.seller)? })
+/// The milestones with their shares of the fee, which sum to the whole fee.
+fn with_fees(quote: &Quote, parts: Vec<(String, Minor)>) -> Answer<Vec<(String, Minor, Fee)>> {
+    let amounts: Vec<Minor> = parts.iter().map(|(_, amount)| *amount).collect();
+    let shares = |fee| spread(fee, &amounts).map_err(Problem::internal);
+    let (buyers, sellers) = (shares(quote.fee.buyer)?, shares(quote.fee.seller)?);
+    let fees = buyers.into_iter().zip(sellers).map(|(buyer, seller)| Fee { buyer, seller });
+    Ok(parts.into_iter().zip(fees).map(|((title, amount), fee)| (title, amount, fee)).collect())
+}
+
+/// What the buyer pays for these milestones, with their fees.
+fn charged(milestones: &[(String, Minor, Fee)], funded: &[u8]) -> Answer<Minor> {
+    let chosen = funded.iter().filter_map(|index| milestones.get(usize::from(*index)));
+    Minor::sum(chosen.flat_map(|(_, amount, fee)| [*amount, fee.buyer])).map_err(Problem::internal)
+}
+
+/// What a payment of some of several milestones is called; the only one needs no name.
+fn titles<'a>(milestones: &'a [(String, Minor, Fee)], funded: &[u8]) -> Vec<&'a str> {
+    if milestones.len() == 1 {
+        return Vec::new();
+    }
+    let chosen = funded.iter().filter_map(|index| milestones.get(usize::from(*index)));
+    chosen.map(|(title, _, _)| title.as_str()).collect()
+}
+
+/// Every milestone alone must be an amount that a gateway can move, since each may be paid, and given back, by itself.
+fn check_steps(milestones: &[(String, Minor, Fee)], currency: Currency, pointer: &'static str) -> Answer<()> {
+    let step = currency.payable_step();
+    for (place, (_, amount, fee)) in (0_usize..).zip(milestones) {
+        let charged = amount.plus(fee.buyer).map_err(Problem::internal)?;
+        if milestones.len() > 1 && charged.units().checked_rem(step) != Some(0) {
+            let detail = format!("With its fee, {currency} moves in steps of {step} of its smallest units only.");
+            let here = format!("{pointer}/{place}/amount");
+            return Err(Problem::input(Code::AmountNotSupported, here, detail));
+        }
+    }
+    Ok(())
 }
 
 fn check_buyer(buyer: &UserId, seller: &UserId, caller: &Caller) -> Answer<()> {
@@ -259,46 +274,6 @@ fn find_currency(code: &str, config: &Config) -> Answer<Currency> {
             "a code of ISO 4217 in capitals, such as \"SAR\", or a registered coin",
         )
     })
-}
-
-/// The gateway of that name.
-///
-/// # Errors
-/// 400 `gateway_unknown`.
-pub(crate) fn gateway_name(name: &str) -> Answer<GatewayName> {
-    name.parse().map_err(|_| {
-        let known: Vec<&str> = GatewayName::ALL.iter().map(|name| name.as_str()).collect();
-        Problem::input(Code::GatewayUnknown, "/gateway", format!("one of {}", known.join(", ")))
-    })
-}
-
-fn read_method(name: Option<&str>, gateway: &dyn Gateway, currency: Currency) -> Answer<Option<Method>> {
-    let Some(name) = name else { return Ok(None) };
-    let method: Method = word(name, "/method", "a way to pay, such as \"card\"")?;
-    if gateway.capabilities().offers(Some(method), currency) {
-        Ok(Some(method))
-    } else {
-        let detail =
-            format!("{} does not offer {method} for {currency}; leave it out to let the page choose", gateway.name());
-        Err(Problem::input(Code::BodyInvalid, "/method", detail))
-    }
-}
-
-/// An address that a buyer is sent back to: https, or plain http on this machine only.
-fn return_url(given: Option<String>, default: Option<&String>, pointer: &'static str) -> Answer<String> {
-    let Some(url) = given.or_else(|| default.cloned()) else {
-        return Err(invalid(pointer, "say where the buyer goes afterwards: this deployment has no default"));
-    };
-    let local = ["http://localhost", "http://127.0.0.1"]
-        .iter()
-        .any(|start| url.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/', '?'])));
-    let remote = url.strip_prefix("https://").is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
-    let plain = url.len() <= LONGEST_URL && url.bytes().all(|byte| byte.is_ascii_graphic());
-    if plain && (local || remote) {
-        Ok(url)
-    } else {
-        Err(invalid(pointer, "an https address of at most 1000 characters"))
-    }
 }
 
 fn check_metadata(metadata: BTreeMap<String, String>) -> Answer<BTreeMap<String, String>> {

@@ -1,11 +1,14 @@
 //! Lambda: everything that only reads: escrows, their journals, payments, quotes.
 
+mod chargeback_evidence;
+mod journal;
 mod lists;
 
 use escrow_domain::actions::Standing;
 use escrow_domain::escrow::Escrow;
 use escrow_domain::fees::FeePayer;
 use escrow_domain::id::{EscrowId, PaymentId};
+use escrow_domain::lifecycle::Role;
 use escrow_domain::money::Money;
 use escrow_domain::policy::Kind;
 use escrow_domain::quote::Quote;
@@ -16,6 +19,7 @@ use escrow_http::problem::{Answer, Code, Problem};
 use escrow_http::reply::Reply;
 use escrow_http::request::Incoming;
 use escrow_http::views::{self, EscrowView};
+use serde_json::json;
 
 /// Answers one request.
 ///
@@ -28,6 +32,9 @@ pub async fn handle(app: &App, incoming: Incoming) -> Answer<Reply> {
         ["v1", "escrows"] => lists::escrows(app, &incoming, &caller).await,
         ["v1", "escrows", _] => escrow(app, &incoming, &caller).await,
         ["v1", "escrows", _, "events"] => events(app, &incoming, &caller).await,
+        ["v1", "escrows", _, "evidence"] => evidence(app, &incoming, &caller).await,
+        ["v1", "escrows", _, "chargeback-evidence"] => chargeback_evidence(app, &incoming, &caller).await,
+        ["v1", "disputes"] => lists::disputes(app, &incoming, &caller).await,
         ["v1", "payments"] => lists::payments(app, &incoming, &caller).await,
         ["v1", "payments", _] => payment(app, &incoming, &caller).await,
         ["v1", "quote"] => quote(app, &incoming),
@@ -58,13 +65,47 @@ async fn events(app: &App, incoming: &Incoming, caller: &Caller) -> Answer<Reply
         None => u32::MAX,
         Some(mark) => mark.parse().map_err(|_| Page::cursor_unknown())?,
     };
-    let newest_first = views::events(&escrow).into_iter().filter(|(number, _)| *number < before);
-    let mut shown: Vec<_> = newest_first.take(usize::from(page.limit).saturating_add(1)).collect();
-    let more = shown.len() > usize::from(page.limit);
-    shown.truncate(usize::from(page.limit));
+    let limit = usize::from(page.limit);
+    let mut shown = journal::newest_first(app, &escrow, before, limit.saturating_add(1)).await?;
+    let more = shown.len() > limit;
+    shown.truncate(limit);
     let next = shown.last().filter(|_| more).map(|(number, _)| number.to_string());
     let data = shown.into_iter().map(|(_, event)| event).collect();
     Ok(Reply::ok(&page.listed(data, next.as_deref())))
+}
+
+/// What both sides have brought to the escrow's disputes, in the order in which they brought it. A cursor is the number of pieces that
+/// were shown.
+async fn evidence(app: &App, incoming: &Incoming, caller: &Caller) -> Answer<Reply> {
+    let query = incoming.query(&["limit", "cursor"])?;
+    let (escrow, _standing) = load(app, incoming, caller, incoming.parameter("id", "escrow")?).await?;
+    let page = Page::read(&query, &["evidence", caller.sub.as_str(), &escrow.id.to_string()])?;
+    let from: usize = match &page.after {
+        None => 0,
+        Some(mark) => mark.parse().map_err(|_| Page::cursor_unknown())?,
+    };
+    let limit = usize::from(page.limit);
+    let mut brought = app.store.evidence(&escrow, from, limit.saturating_add(1)).await?;
+    let more = brought.len() > limit;
+    brought.truncate(limit);
+    let next = more.then(|| from.saturating_add(limit).to_string());
+    Ok(Reply::ok(&page.listed(brought.iter().map(views::brought).collect(), next.as_deref())))
+}
+
+/// What the escrow's chargebacks can be answered with.
+async fn chargeback_evidence(app: &App, incoming: &Incoming, caller: &Caller) -> Answer<Reply> {
+    /// More pieces of evidence than belong into one answer to a bank.
+    const MOST_PIECES: usize = 100;
+    incoming.query(&[])?;
+    let (escrow, standing) = load(app, incoming, caller, incoming.parameter("id", "escrow")?).await?;
+    if standing.is_party || !standing.roles.iter().any(|role| matches!(role, Role::Operator | Role::Platform)) {
+        return Err(Problem::forbidden(
+            "Whoever answers a chargeback for the platform reads this: operators, and its server.",
+        ));
+    }
+    let entries = journal::whole(app, &escrow).await?;
+    let brought = app.store.evidence(&escrow, 0, MOST_PIECES).await?;
+    Ok(Reply::ok(&json!({ "data": chargeback_evidence::compose(&escrow, &entries, &brought) })))
 }
 
 async fn payment(app: &App, incoming: &Incoming, caller: &Caller) -> Answer<Reply> {

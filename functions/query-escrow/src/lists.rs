@@ -84,6 +84,20 @@ pub(super) async fn payments(app: &App, incoming: &Incoming, caller: &Caller) ->
     Ok(Reply::ok(&page.listed(data, next.as_deref())))
 }
 
+/// Open disputes, the one whose default comes first on top: what arbiters and operators work through.
+pub(super) async fn disputes(app: &App, incoming: &Incoming, caller: &Caller) -> Answer<Reply> {
+    if !caller.scopes.arbiter && !caller.scopes.operator {
+        return Err(Problem::forbidden("The queue of disputes is for arbiters and operators."));
+    }
+    let query = incoming.query(&["limit", "cursor"])?;
+    let page = Page::read(&query, &["disputes", caller.sub.as_str()])?;
+    // Nobody rules, or looks from above, on a deal of their own.
+    let shown = |escrow: &Escrow| escrow.party(&caller.sub).is_none();
+    let (escrows, next) = read(app, &List::OpenDisputes, &page, shown).await?;
+    let data = escrows.iter().flat_map(views::dispute_listed).collect();
+    Ok(Reply::ok(&page.listed(data, next.as_deref())))
+}
+
 /// Whoever may see the escrows of a subject without being a party.
 const fn sees_all(scopes: Scopes) -> bool {
     scopes.platform || scopes.operator

@@ -5,8 +5,8 @@ use escrow_domain::command::Command;
 use escrow_http::amount::AmountField;
 use escrow_http::app::App;
 use escrow_http::command::carry_out;
-use escrow_http::fields::{all_of, milestone, note};
-use escrow_http::problem::{Answer, Problem};
+use escrow_http::fields::{milestone, note, part};
+use escrow_http::problem::Answer;
 use escrow_http::reply::Reply;
 use escrow_http::request::Incoming;
 use serde::Deserialize;
@@ -25,10 +25,9 @@ struct Body {
 /// The problem that the caller sees.
 pub async fn handle(app: &App, incoming: Incoming) -> Answer<Reply> {
     carry_out(app, &incoming, |body: Body, escrow| {
-        let whole = escrow.totals().map_err(Problem::internal)?.amount.of(escrow.terms.currency);
         Ok(Command::Release {
             milestone: milestone(body.milestone.as_deref(), "/milestone")?,
-            amount: all_of(body.amount.as_ref(), whole, "/amount")?,
+            amount: part(body.amount.as_ref(), escrow.terms.currency, "/amount")?,
             reason: note(body.reason, "/reason")?,
         })
     })

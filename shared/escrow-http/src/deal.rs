@@ -2,18 +2,17 @@
 
 use escrow_domain::command::{Attempt, Command, Fact, NewPayment};
 use escrow_domain::currency::Currencies;
-use escrow_domain::decide::{Moment, NewEscrow, Outcome, create, decide};
+use escrow_domain::decide::{Change, Moment, NewEscrow, Outcome, create, decide};
 use escrow_domain::escrow::{Escrow, Subject, Terms};
 use escrow_domain::fees::{FeePayer, FeeSchedule};
 use escrow_domain::id::{EscrowId, GatewayName, Operation, UserId};
 use escrow_domain::journal::Actor;
 use escrow_domain::lifecycle::Role;
 use escrow_domain::money::Money;
-use escrow_domain::payment::{CheckoutRequest, Source};
+use escrow_domain::payment::{CheckoutRequest, Mode, Source};
 use escrow_domain::policy::{Kind, Policy};
 use escrow_domain::quote::Quote;
 use escrow_domain::time::{Period, Timestamp};
-use escrow_domain::wallet::Credit;
 
 pub(crate) fn start() -> Timestamp {
     "2026-03-01T09:30:00Z".parse().unwrap()
@@ -33,6 +32,11 @@ pub(crate) fn operation(name: &str) -> Operation {
 
 /// A service for 150.00 SAR, with a fee of 10 % paid by the seller.
 pub(crate) fn created() -> Escrow {
+    creation().escrow
+}
+
+/// The change that creates it.
+pub(crate) fn creation() -> Change {
     let currency = Currencies::default().find("SAR").unwrap();
     let money = Money::parse("150.00", currency).unwrap();
     let quote = Quote::new(Kind::Service, money, FeePayer::Seller, &FeeSchedule::rate(1_000)).unwrap();
@@ -54,6 +58,8 @@ pub(crate) fn created() -> Escrow {
             source: Source::Gateway(GatewayName::Stripe),
             method: None,
             milestones: vec![0],
+            mode: Mode::Hosted,
+            pay_in: None,
             request: CheckoutRequest {
                 description: "job job_42".into(),
                 success_url: "https://a.example/paid".into(),
@@ -62,20 +68,19 @@ pub(crate) fn created() -> Escrow {
             expires_at: start().after(Period::days(1)),
         },
     };
-    create(&new, Actor::person(Role::Buyer, user("usr_buyer")), operation("create"), moment(start())).unwrap().escrow
+    create(&new, Actor::person(Role::Buyer, user("usr_buyer")), operation("create"), moment(start())).unwrap()
 }
 
-pub(crate) fn after(
-    escrow: &Escrow,
-    command: Command,
-    actor: Actor,
-    name: &str,
-    at: Timestamp,
-) -> (Escrow, Vec<Credit>) {
+/// What becomes of an escrow by a command that is carried out.
+pub(crate) fn change(escrow: &Escrow, command: Command, actor: Actor, name: &str, at: Timestamp) -> Change {
     match decide(escrow, &Attempt { command, actor, operation: operation(name) }, moment(at)).unwrap() {
-        Outcome::Changed(change) => (change.escrow, change.credits),
+        Outcome::Changed(change) => *change,
         Outcome::AlreadyDone => panic!("{name} is done already"),
     }
+}
+
+pub(crate) fn after(escrow: &Escrow, command: Command, actor: Actor, name: &str, at: Timestamp) -> Escrow {
+    change(escrow, command, actor, name, at).escrow
 }
 
 pub(crate) fn paid() -> Escrow {
@@ -89,7 +94,7 @@ pub(crate) fn paid() -> Escrow {
         money,
         reference: Some("cs_1".into()),
     };
-    after(&escrow, Command::Fact(fact), Actor::gateway(), "paid", start().after(Period::minutes(1))).0
+    after(&escrow, Command::Fact(fact), Actor::gateway(), "paid", start().after(Period::minutes(1)))
 }
 
 pub(crate) fn release() -> Command {

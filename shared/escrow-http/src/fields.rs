@@ -88,7 +88,10 @@ pub fn part(field: Option<&AmountField>, currency: Currency, pointer: &str) -> A
 /// # Errors
 /// 400 `body_invalid` if it is not RFC 3339 in UTC.
 pub fn moment(text: Option<&str>, pointer: &str) -> Answer<Option<Timestamp>> {
-    text.map(|text| word(text, pointer, "a moment in UTC such as \"2026-03-01T09:30:00Z\"")).transpose()
+    let expected = "a moment in UTC such as \"2026-03-01T09:30:00Z\"";
+    let read =
+        |text: &str| if text.ends_with('Z') { word(text, pointer, expected) } else { Err(invalid(pointer, expected)) };
+    text.map(read).transpose()
 }
 
 #[cfg(test)]

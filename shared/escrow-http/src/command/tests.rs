@@ -154,8 +154,7 @@ async fn a_stranger_is_told_what_is_told_of_nothing_and_a_party_why_not() {
 #[tokio::test]
 async fn an_arbiter_meets_what_is_in_dispute() {
     let command = Command::Dispute { milestone: None, amount: None, reason: "broken".into(), evidence: vec![] };
-    let (disputed, _) =
-        after(&paid(), command, by(Role::Buyer, "usr_buyer"), "dispute", start().after(Period::minutes(5)));
+    let disputed = after(&paid(), command, by(Role::Buyer, "usr_buyer"), "dispute", start().after(Period::minutes(5)));
     let app = app_with(&disputed).await;
     let (status, problem, _) = Call { scopes: &["arbiter"], ..Call::by("usr_judge", &disputed) }.release(&app).await;
     assert_eq!((status, problem["code"].as_str()), (403, Some("forbidden")));

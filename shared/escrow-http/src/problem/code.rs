@@ -96,8 +96,6 @@ codes! {
     PolicyInvalid = "policy_invalid", UNPROCESSABLE_ENTITY, "The policy cannot be kept";
     /// More of something than an escrow can hold.
     LimitReached = "limit_reached", UNPROCESSABLE_ENTITY, "A limit is reached";
-    /// Part of the contract, but not built yet.
-    NotSupportedYet = "not_supported_yet", UNPROCESSABLE_ENTITY, "Not supported yet";
 
     /// There are several milestones, and none is named.
     MilestoneRequired = "milestone_required", UNPROCESSABLE_ENTITY, "A milestone must be named";
