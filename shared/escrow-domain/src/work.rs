@@ -1,7 +1,7 @@
 //! What an escrow has to do at gateways, and how a worker does it once: claim, send, store the answer. Claims are commits like any
 //! other, but no journal entries. The protocol itself is [`crate::effect`]'s; here it is committed on the escrow.
 
-use crate::decide::{Change, Moment, Outcome};
+use crate::decide::{Change, Moment, Outcome, needless_refund};
 use crate::effect::{Believed, Claim, Effect, Progress, Task, Way, next_look_up};
 use crate::escrow::{Escrow, Review, ReviewCause};
 use crate::id::{Operation, RefundId};
@@ -138,7 +138,7 @@ pub fn put_off(
 /// What a look-up that found nothing allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotFound<C = Change> {
-    /// Too early to be believed: a request may still be on its way. Commit this, and look again later.
+    /// Too early to be believed: a request may still be on its way. Commit this, and look again later, if it is still wanted then.
     LookAgain(Box<C>),
     /// It was not done. Commit this, and send under the key that it now has.
     SendAgain(Box<C>),
@@ -154,7 +154,11 @@ pub fn after_look_up(escrow: &Escrow, task: Task, token: [u8; 16], now: Moment) 
     let mut next = escrow.clone();
     Ok(match effect_mut(&mut next, task)?.not_found(token, now)? {
         Believed::NotYet => NotFound::LookAgain(Box::new(quietly(next)?)),
-        Believed::Yes => NotFound::SendAgain(Box::new(quietly(next)?)),
+        // A lost chargeback has given the buyer this money meanwhile.
+        Believed::Yes => match needless_refund(escrow, task, now)? {
+            Some(withdrawn) => NotFound::LookAgain(Box::new(withdrawn)),
+            None => NotFound::SendAgain(Box::new(quietly(next)?)),
+        },
     })
 }
 

@@ -72,7 +72,7 @@ impl Offer {
     }
 
     /// Paid from the buyer's wallet.
-    pub(crate) fn from_wallet(self) -> Self {
+    pub(crate) fn paid_by_wallet(self) -> Self {
         Self { source: Source::Wallet, ..self }
     }
 

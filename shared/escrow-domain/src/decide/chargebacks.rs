@@ -7,8 +7,9 @@
 //! charged back, or is a fee that was earned.
 
 use super::Outcome;
-use super::draft::{Draft, next_number};
+use super::draft::{Change, Draft, Moment, next_number};
 use super::funding::worth;
+use super::moves::gateway_of;
 use super::overlays::{add_freeze, bounded, close_review};
 use super::unasked::{absorb, known_capture};
 use crate::chargeback::{Chargeback, ChargebackStatus};
@@ -16,7 +17,8 @@ use crate::command::ChargebackTold;
 use crate::effect::{Progress, Task};
 use crate::escrow::{Escrow, FreezeCause, Review, ReviewCause};
 use crate::fees;
-use crate::journal::{Account, Part};
+use crate::id::{Operation, RefundId};
+use crate::journal::{Account, Actor, Part};
 use crate::lifecycle::Transition;
 use crate::milestone::Bucket;
 use crate::money::{Minor, Money};
@@ -192,8 +194,23 @@ fn bear(draft: &mut Draft, number: u16) -> Result<(), Undecided> {
     };
     let of_buyer = lost.amount.minus(covered)?;
     draft.chargeback(number)?.of_buyer = of_buyer;
+    if !of_buyer.is_zero() {
+        look_up_first(draft, &lost);
+    }
     let buyer = Account::Receivable(draft.escrow.terms.buyer.clone());
     draft.book_in(buyer, account, of_buyer.of(unit))
+}
+
+/// Refunds of the capture that may have been sent are looked up before anything is sent again: see [`needless_refund`].
+fn look_up_first(draft: &mut Draft, lost: &Chargeback) {
+    let Draft { escrow, .. } = draft;
+    for effect in &mut escrow.effects {
+        let Task::Refund(number) = effect.task else { continue };
+        let refund = escrow.refunds.get(usize::from(number));
+        if refund.is_some_and(|refund| (refund.payment, refund.capture) == (lost.payment, lost.capture)) {
+            effect.look_up_first = true;
+        }
+    }
 }
 
 /// What the milestones and the seller bear of a lost chargeback, in minor units of what was charged.
@@ -302,6 +319,31 @@ fn was_never_sent(draft: &Draft, number: u16, refund: &Refund) -> bool {
         && effect.is_some_and(|effect| {
             effect.progress == Progress::Ready && !effect.look_up_first && effect.epoch >= draft.now.epoch
         })
+}
+
+/// A refund under way when a chargeback of its capture was lost was never made, as its gateway says now: as far as the buyer owes what the
+/// chargeback took, it is withdrawn; the rest is promised anew. `None` if it is still wanted.
+pub(crate) fn needless_refund(escrow: &Escrow, task: Task, now: Moment) -> Result<Option<Change>, Undecided> {
+    let Task::Refund(number) = task else { return Ok(None) };
+    let Some(refund) = escrow.refunds.get(usize::from(number)).cloned() else { return Ok(None) };
+    let of_capture = |lost: &&Chargeback| (lost.payment, lost.capture) == (refund.payment, refund.capture);
+    let owes = escrow.chargebacks.iter().filter(of_capture).any(|lost| !lost.of_buyer.is_zero());
+    if !owes || refund.status != RefundStatus::Promised {
+        return Ok(None);
+    }
+    let gateway = gateway_of(escrow, &refund)?;
+    let name = RefundId { escrow: escrow.id, number }.to_string();
+    let operation = Operation::of_gateway(gateway, &name, "never made");
+    let mut draft = Draft::new(escrow, Actor::gateway(), operation, now);
+    let note = "it was never made, and a lost chargeback has given the buyer the money";
+    draft.record(Transition::FailRefund, Some(Part::Refund(number)), None, Some(note.to_owned()))?;
+    let (rest, _) = pay_off(&mut draft, &refund, Bucket::Refunding, &Account::Refunds(gateway))?;
+    draft.refund(number)?.status = RefundStatus::Replaced;
+    draft.done_with(task);
+    if let Some(rest) = rest {
+        draft.promise_refund(rest.payment, rest.capture, rest.of, rest.principal, rest.amount)?;
+    }
+    Ok(Some(draft.finish()?))
 }
 
 /// Divides a refund: up to so much of it, and the rest if there is any. The principal is divided alike, the fraction stays with the first.

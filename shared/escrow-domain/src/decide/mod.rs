@@ -22,6 +22,7 @@ mod overlays;
 mod tick;
 mod unasked;
 
+pub(crate) use chargebacks::needless_refund;
 pub use create::{NewEscrow, create};
 pub use draft::{Change, Moment};
 pub use facts::{Page, checkout_opened, checkout_refused, next_attempt};

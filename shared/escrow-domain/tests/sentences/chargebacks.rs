@@ -18,6 +18,7 @@ use escrow_domain::policy::Kind;
 use escrow_domain::refusal::{Misfit, Refusal, Undecided};
 use escrow_domain::time::Period;
 use escrow_domain::wallet::LineKind;
+use escrow_domain::work::{LEASE, NotFound, Plan, QUIET, after_look_up};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -220,6 +221,35 @@ fn a_refund_under_way_that_succeeds_later_is_owed_by_the_buyer() {
     assert!(deal.refunded(0, RefundOutcome::Succeeded));
     assert_eq!(ledger(&deal), sums(&[("gateway:stripe", -15_000), ("receivable:usr_buyer", 15_000)]));
     assert!(deal.escrow.is_settled());
+}
+
+#[test]
+fn a_refund_under_way_that_was_never_made_is_not_sent_again_for_what_was_charged_back() {
+    for (units, left) in [(15_000, 0), (11_000, 4_000)] {
+        let mut deal = refunding();
+        let claim = deal.escrow.claim(Task::Refund(0), [1; 16], deal.moment()).unwrap();
+        deal.commit(claim);
+        lose(&mut deal, units);
+        // Its answer was lost. Within the life of its key it would be sent again; now it is looked up.
+        deal.wait(QUIET).wait(LEASE);
+        let effect = *deal.escrow.effect(Task::Refund(0)).unwrap();
+        assert_eq!(deal.escrow.plan(&effect, Some(Period::hours(20)), deal.moment()), Plan::LookUp);
+        let claim = deal.escrow.claim(Task::Refund(0), [2; 16], deal.moment()).unwrap();
+        deal.commit(claim);
+        let NotFound::LookAgain(change) = after_look_up(&deal.escrow, Task::Refund(0), [2; 16], deal.moment()).unwrap()
+        else {
+            panic!("it is not sent again");
+        };
+        deal.commit(*change);
+        assert_eq!(deal.escrow.refunds[0].status, RefundStatus::Replaced);
+        assert_eq!(deal.escrow.effects.len(), usize::from(left > 0));
+        assert_eq!(deal.ledger().get("refunds:stripe").copied().unwrap_or(0), -left);
+        assert_eq!(deal.ledger().get("receivable:usr_buyer"), None, "nobody owes anything");
+        if left > 0 {
+            deal.refunded(1, RefundOutcome::Succeeded);
+        }
+        assert!(deal.escrow.is_settled() && deal.ledger().is_empty());
+    }
 }
 
 #[test]

@@ -104,7 +104,7 @@ fn an_escrow_is_settled_when_its_last_credit_has_landed() {
 
 #[test]
 fn both_sides_credits_of_one_ruling_are_put_off() {
-    let mut deal = Deal::created(&Offer::of(Kind::Service).from_wallet());
+    let mut deal = Deal::created(&Offer::of(Kind::Service).paid_by_wallet());
     deal.act(Role::Buyer, crate::fixture::dispute(None)).wait(Period::days(3));
     let split = change(&deal, Role::Arbiter, rule(5_000)).deferred().unwrap();
     deal.commit(split);

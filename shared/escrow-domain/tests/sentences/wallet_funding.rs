@@ -14,7 +14,7 @@ use escrow_domain::time::Period;
 use escrow_domain::wallet::{LineKind, MovedBy};
 
 fn from_wallet() -> Deal {
-    Deal::created(&Offer::of(Kind::Service).from_wallet())
+    Deal::created(&Offer::of(Kind::Service).paid_by_wallet())
 }
 
 fn wallet_payment(deal: &Deal, milestones: &[u8]) -> Command {
@@ -50,7 +50,7 @@ fn a_request_that_makes_two_entries_is_recognised_by_its_first() {
 
 #[test]
 fn a_product_paid_from_the_wallet_is_released_by_the_clock() {
-    let mut deal = Deal::created(&Offer::of(Kind::Product).from_wallet());
+    let mut deal = Deal::created(&Offer::of(Kind::Product).paid_by_wallet());
     assert_eq!((deal.stage(), deal.escrow.due_at()), (Stage::Delivered, Some(deal.now)));
     assert!(deal.tick());
     assert_eq!((deal.in_wallet("usr_seller"), deal.in_wallet("usr_buyer")), (15_000, -15_000));
@@ -60,7 +60,7 @@ fn a_product_paid_from_the_wallet_is_released_by_the_clock() {
 fn what_a_wallet_paid_goes_back_into_it_in_the_same_commit() {
     let fee = Fee { buyer: minor(1_000), seller: minor(500) };
     let offer = Offer { milestones: vec![(15_000, fee)], ..Offer::of(Kind::Service) };
-    let mut deal = Deal::created(&offer.from_wallet());
+    let mut deal = Deal::created(&offer.paid_by_wallet());
     assert_eq!(deal.in_wallet("usr_buyer"), -16_000, "with the buyer's fee");
     deal.act(Role::Buyer, release(Some(5_000)));
     deal.act(Role::Seller, refund(Some(4_000)));
