@@ -46,6 +46,10 @@ impl Functions {
                 let handle = |incoming| async move { query_escrow::handle(app, incoming).await };
                 limited(serve(app, "query-escrow", request, handle), id).await
             }
+            "onboard-seller" => {
+                let handle = |incoming| async move { onboard_seller::handle(app, gateways, incoming).await };
+                limited(serve(app, "onboard-seller", request, handle), id).await
+            }
             "wallet" => {
                 let handle = |incoming| async move { wallet::handle(app, incoming).await };
                 limited(serve(app, "wallet", request, handle), id).await
@@ -58,7 +62,13 @@ impl Functions {
     pub(crate) fn answers_http(name: &str) -> bool {
         matches!(
             name,
-            "create-checkout" | "receive-webhook" | "release-escrow" | "command-escrow" | "query-escrow" | "wallet"
+            "create-checkout"
+                | "receive-webhook"
+                | "release-escrow"
+                | "command-escrow"
+                | "query-escrow"
+                | "onboard-seller"
+                | "wallet"
         )
     }
 
