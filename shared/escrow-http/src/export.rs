@@ -96,9 +96,9 @@ fn cell(value: &Value) -> String {
 /// Spreadsheets calculate what begins like a formula, and people choose their own words: such a text gets an apostrophe in front,
 /// which they hide (OWASP, *CSV Injection*). A negative amount is a number and stays one.
 fn without_formula(text: &str) -> String {
-    let is_number = text.strip_prefix('-').is_some_and(|rest| {
-        !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
-    });
+    let is_number = text
+        .strip_prefix('-')
+        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'));
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) && !is_number { format!("'{text}") } else { text.to_owned() }
 }
 

@@ -15,9 +15,10 @@ impl TiedTo {
         if escrow.terms.currency != currency || !released {
             return None;
         }
-        let paid_there = escrow.payments.iter().filter(|payment| {
-            payment.source == Source::Gateway(gateway) && payment.pay_in.is_none()
-        });
+        let paid_there = escrow
+            .payments
+            .iter()
+            .filter(|payment| payment.source == Source::Gateway(gateway) && payment.pay_in.is_none());
         let captures = paid_there.flat_map(|payment| &payment.captures).filter(|capture| capture.applied);
         let largest = captures.max_by_key(|capture| capture.amount)?;
         Some(Self { escrow: escrow.id, capture: largest.id.clone() })

@@ -3,9 +3,9 @@
 use super::payout::{BankView, bank};
 use super::wallet::PolicyView;
 use super::{time, time_or_null};
+use escrow_domain::id::{GatewayName, UserId};
 use escrow_domain::seller::{AccountState, Seller, SellerAccount};
 use escrow_domain::time::Timestamp;
-use escrow_domain::id::{GatewayName, UserId};
 use escrow_domain::wallet::Wallet;
 use serde::Serialize;
 
@@ -56,10 +56,7 @@ struct LinkView {
 pub fn seller(owner: &UserId, seller: Option<&Seller>, wallets: &[Wallet]) -> SellerView {
     let policy = |wallet: &Wallet| {
         let policy = wallet.auto_payout.as_ref()?;
-        Some(OwnPolicyView {
-            currency: wallet.currency.to_string(),
-            policy: PolicyView::new(policy, wallet.currency),
-        })
+        Some(OwnPolicyView { currency: wallet.currency.to_string(), policy: PolicyView::new(policy, wallet.currency) })
     };
     SellerView {
         id: owner.to_string(),
