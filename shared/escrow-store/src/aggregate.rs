@@ -26,7 +26,7 @@ pub trait Aggregate: sealed::Sealed + Clone + fmt::Debug + PartialEq + Sized {
     /// What names it.
     type Id: Clone;
     /// What a decision on it gives.
-    type Change;
+    type Change: Clone;
 
     /// Its name.
     fn id(&self) -> Self::Id;
@@ -50,6 +50,13 @@ pub trait Aggregate: sealed::Sealed + Clone + fmt::Debug + PartialEq + Sized {
     fn next(change: &Self::Change) -> &Self;
     /// The same, owned.
     fn into_next(change: Self::Change) -> Self;
+    /// Whether some of what a change gives to wallets can be put off.
+    fn can_wait(change: &Self::Change) -> bool;
+    /// The same change with that put off, so that it needs those wallets no more.
+    ///
+    /// # Errors
+    /// In words, if an invariant of the money would not hold.
+    fn waiting(change: &Self::Change) -> Result<Self::Change, String>;
     /// What a change does to wallets.
     fn moves(change: &Self::Change) -> &[WalletMove];
     /// What else a change of `before` puts beside it, for ever.
@@ -93,6 +100,14 @@ impl Aggregate for Escrow {
 
     fn into_next(change: Change) -> Self {
         change.escrow
+    }
+
+    fn can_wait(change: &Change) -> bool {
+        change.can_be_deferred()
+    }
+
+    fn waiting(change: &Change) -> Result<Change, String> {
+        change.clone().deferred().map_err(|error| error.to_string())
     }
 
     fn moves(change: &Change) -> &[WalletMove] {
@@ -144,6 +159,14 @@ impl Aggregate for Payout {
         change.payout
     }
 
+    fn can_wait(_change: &PayoutChange) -> bool {
+        false
+    }
+
+    fn waiting(change: &PayoutChange) -> Result<PayoutChange, String> {
+        Ok(change.clone())
+    }
+
     fn moves(change: &PayoutChange) -> &[WalletMove] {
         &change.moves
     }
@@ -190,6 +213,14 @@ impl Aggregate for TopUp {
 
     fn into_next(change: TopUpChange) -> Self {
         change.top_up
+    }
+
+    fn can_wait(_change: &TopUpChange) -> bool {
+        false
+    }
+
+    fn waiting(change: &TopUpChange) -> Result<TopUpChange, String> {
+        Ok(change.clone())
     }
 
     fn moves(change: &TopUpChange) -> &[WalletMove] {
@@ -239,6 +270,14 @@ impl Aggregate for Seller {
 
     fn into_next(change: Self) -> Self {
         change
+    }
+
+    fn can_wait(_change: &Self) -> bool {
+        false
+    }
+
+    fn waiting(change: &Self) -> Result<Self, String> {
+        Ok(change.clone())
     }
 
     fn moves(_change: &Self) -> &[WalletMove] {

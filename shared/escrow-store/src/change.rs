@@ -6,7 +6,7 @@
 use crate::aggregate::Aggregate;
 use crate::error::StoreError;
 use crate::member::Stands;
-use crate::patience::pause;
+use crate::patience::{MOST_ATTEMPTS, pause};
 use crate::store::{Outcome, Store, Together};
 use crate::wallets::{Unmoved, WalletRefused, Wallets, strange_at};
 use escrow_domain::decide;
@@ -15,8 +15,12 @@ use escrow_domain::wallet::Wallet;
 
 /// How often a decision is made anew because the aggregate has moved.
 const MOST_ROUNDS: u32 = 5;
-/// How often a commit is tried anew because only a wallet has moved: a seller may be credited by many at once.
+/// How often a commit is tried anew because only a wallet has moved, where nothing of it can wait: its owner spends or asks, or a fact
+/// takes.
 const MOST_WALLET_ROUNDS: u32 = 24;
+/// After so many lost races for a wallet, credits are put off: the change commits on its escrow alone, and the sweep credits the wallet
+/// for many at once. Measured: docs/adr/0012-credits-that-wait.md.
+const PATIENT_ROUNDS: u32 = 4;
 
 /// What a change starts from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,12 +146,12 @@ impl Store {
         };
         let mut wallets = Wallets::default();
         for _round in 0..MOST_ROUNDS {
-            let change = match decide(&stands) {
+            let mut change = match decide(&stands) {
                 Ok(decide::Outcome::Changed(change)) => change,
                 Ok(decide::Outcome::AlreadyDone) => return Ok(Changed::AlreadyDone(stands)),
                 Err(why) => return Err(ChangeError::Undecided { why, escrow: stands }),
             };
-            match self.commit_change(Some(&*stands), &*change, &mut wallets).await {
+            match self.commit_change(Some(&*stands), &mut *change, &mut wallets).await {
                 Ok(Outcome::Applied) => return Ok(Changed::Committed(Box::new(A::into_next(*change)))),
                 Ok(Outcome::Moved(fresh)) => stands = fresh,
                 Ok(Outcome::Missing) => return Err(ChangeError::NotFound),
@@ -175,7 +179,7 @@ impl Store {
     /// # Errors
     /// [`CreateError::Wallet`] only if nothing of that name is there.
     pub async fn create<A: Aggregate>(&self, change: &A::Change, seen: Vec<Wallet>) -> Result<Outcome<A>, CreateError> {
-        match self.commit_change::<A>(None, change, &mut Wallets::from(seen)).await {
+        match self.commit_change::<A>(None, &mut change.clone(), &mut Wallets::from(seen)).await {
             Ok(outcome) => Ok(outcome),
             Err(Unmoved::Store(error)) => Err(error.into()),
             Err(Unmoved::Refused(refused)) => match self.aggregate::<A>(&A::next(change).id()).await? {
@@ -186,40 +190,75 @@ impl Store {
     }
 
     /// Commits one decided change of what stands there, or of nothing. If only wallets moved, they are moved anew as they stand; the
-    /// decision does not depend on them.
+    /// decision does not depend on them. Where a wallet is in demand, `change` becomes the one that does without it.
     async fn commit_change<A: Aggregate>(
+        &self,
+        before: Option<&A>,
+        change: &mut A::Change,
+        wallets: &mut Wallets,
+    ) -> Result<Outcome<A>, Unmoved> {
+        let mut lost = 0_u32;
+        loop {
+            let can_wait = before.is_some() && A::can_wait(change);
+            let most = if can_wait { PATIENT_ROUNDS } else { MOST_WALLET_ROUNDS };
+            match self.try_change(before, change, wallets, most.saturating_sub(lost).max(1)).await {
+                Ok(Tried::Ended(outcome)) => return Ok(outcome),
+                Ok(Tried::WalletsMoved) => lost = lost.saturating_add(1),
+                // Surely not written: others were in the way all the time.
+                Err(Unmoved::Store(StoreError::Contended { .. })) if can_wait => lost = most,
+                Err(error) => return Err(error),
+            }
+            if lost < most {
+                pause(lost).await;
+            } else if can_wait {
+                *change = A::waiting(change).map_err(StoreError::Unwritable)?;
+                lost = 0;
+            } else {
+                return Err(StoreError::Contended { attempts: lost }.into());
+            }
+        }
+    }
+
+    /// One attempt at it. Of others that are in the way at this very moment (see [`crate::patience`]) it bears `most_busy`.
+    async fn try_change<A: Aggregate>(
         &self,
         before: Option<&A>,
         change: &A::Change,
         wallets: &mut Wallets,
-    ) -> Result<Outcome<A>, Unmoved> {
+        most_busy: u32,
+    ) -> Result<Tried<A>, Unmoved> {
         let was = before.map_or(0, A::version);
         let (moves, parts) = (A::moves(change), A::parts(before, change));
         if moves.is_empty() && parts.is_empty() {
-            return Ok(self.commit_aggregate(was, A::next(change)).await?);
+            return Ok(Tried::Ended(self.commit_aggregate(was, A::next(change)).await?));
         }
-        for round in 1..=MOST_WALLET_ROUNDS {
-            let moved = wallets.after(self, moves).await?;
-            let mut members = vec![A::member(was, A::next(change))];
-            members.extend(moved.members());
-            members.extend(parts.iter().copied());
-            let mut failed = match self.commit_together(&members).await? {
-                Together::Applied => return Ok(Outcome::Applied),
-                Together::Failed(failed) => failed,
+        let moved = wallets.after(self, moves).await?;
+        let mut members = vec![A::member(was, A::next(change))];
+        members.extend(moved.members());
+        members.extend(parts);
+        let mut failed = match self.commit_together_within(most_busy.min(MOST_ATTEMPTS), &members).await? {
+            Together::Applied => return Ok(Tried::Ended(Outcome::Applied)),
+            Together::Failed(failed) => failed,
+        };
+        // The aggregate is the first member, and failures come in order.
+        if failed.first().is_some_and(|failure| failure.index == 0) {
+            return match failed.swap_remove(0).stands {
+                Stands::Nothing => Ok(Tried::Ended(Outcome::Missing)),
+                stands => match A::found(stands) {
+                    Ok(fresh) => Ok(Tried::Ended(Outcome::Moved(fresh))),
+                    Err(other) => Err(strange_at(members.first(), other).into()),
+                },
             };
-            // The aggregate is the first member, and failures come in order.
-            if failed.first().is_some_and(|failure| failure.index == 0) {
-                match failed.swap_remove(0).stands {
-                    Stands::Nothing => return Ok(Outcome::Missing),
-                    stands => match A::found(stands) {
-                        Ok(fresh) => return Ok(Outcome::Moved(fresh)),
-                        Err(other) => return Err(strange_at(members.first(), other).into()),
-                    },
-                }
-            }
-            wallets.note(&members, failed)?;
-            pause(round).await;
         }
-        Err(StoreError::Contended { attempts: MOST_WALLET_ROUNDS }.into())
+        wallets.note(&members, failed)?;
+        Ok(Tried::WalletsMoved)
     }
+}
+
+/// What one attempt at a commit came to.
+enum Tried<A> {
+    /// It is over.
+    Ended(Outcome<A>),
+    /// Nothing was written: wallets have moved, and are up to date now.
+    WalletsMoved,
 }

@@ -1,5 +1,6 @@
-//! Many decided changes at once, for the sweep: up to forty escrows of one seller in a transaction that credits the seller once.
-//! One that cannot be committed drops out and blocks nothing.
+//! Many decided changes at once, for the sweep: up to forty-nine escrows of one seller in a transaction that writes the seller's wallet
+//! once. One that cannot be committed drops out and blocks nothing. Credits that were put off, because many wanted one wallet at once
+//! (see [`crate::change`]), land here, folded.
 
 use crate::aggregate::Aggregate;
 use crate::error::StoreError;
@@ -12,13 +13,14 @@ use escrow_domain::decide::Change;
 use escrow_domain::escrow::Escrow;
 use escrow_domain::id::UserId;
 use escrow_domain::wallet::WalletMove;
+use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
 
-/// The most escrows of one transaction. With their seller's wallet and a line each they stay below DynamoDB's hundred items.
-pub const MOST_ESCROWS: usize = 40;
+/// The most escrows of one transaction: with a line each and their seller's wallet they are ninety-nine of DynamoDB's hundred items.
+pub const MOST_ESCROWS: usize = 49;
 /// The most items of one transaction.
 const MOST_ITEMS: usize = crate::write::MOST_TOGETHER;
-/// How often a transaction is tried anew because only a wallet has moved, before the group is halved.
+/// How often a transaction is tried anew because only a wallet has moved, before its credits are put off.
 const MOST_WALLET_ROUNDS: u32 = 8;
 
 /// A change, and the version that it was decided on.
@@ -50,6 +52,8 @@ enum Attempt {
     Named(Vec<(usize, Ended)>),
     /// Nothing was written, or it is not known, and nobody is to blame.
     Unnamed(Unmoved),
+    /// Nothing was written: others were faster at a wallet all the time.
+    WalletLost,
 }
 
 impl Store {
@@ -60,8 +64,10 @@ impl Store {
         let mut ended: Vec<Option<Ended>> = planned.iter().map(|_| None).collect();
         let mut waiting: VecDeque<Vec<usize>> = split(planned).into();
         let mut wallets = Wallets::default();
+        let mut planned: Vec<Cow<'_, Planned>> = planned.iter().map(Cow::Borrowed).collect();
         while let Some(group) = waiting.pop_front() {
-            let members: Vec<&Planned> = group.iter().filter_map(|place| planned.get(*place)).collect();
+            let members: Vec<&Planned> =
+                group.iter().filter_map(|place| planned.get(*place)).map(Cow::as_ref).collect();
             let mut note = |place: usize, end: Ended| {
                 if let Some(slot) = ended.get_mut(place) {
                     *slot = Some(end);
@@ -79,6 +85,24 @@ impl Store {
                     for (index, end) in named {
                         if let Some(place) = group.get(index) {
                             note(*place, end);
+                        }
+                    }
+                    if !others.is_empty() {
+                        waiting.push_front(others);
+                    }
+                }
+                Attempt::WalletLost => {
+                    // What gives can wait for its wallet; what only lands what was put off before waits as it is.
+                    wallets.forget();
+                    let mut others = Vec::new();
+                    for place in group {
+                        let Some(plan) = planned.get_mut(place) else { continue };
+                        match put_off(plan) {
+                            Ok(later) => {
+                                *plan = Cow::Owned(later);
+                                others.push(place);
+                            }
+                            Err(error) => note(place, Ended::Failed(error)),
                         }
                     }
                     if !others.is_empty() {
@@ -106,11 +130,17 @@ impl Store {
             match self.attempt_once(group, wallets).await {
                 Ok(None) => {}
                 Ok(Some(attempt)) => return attempt,
+                // Surely not written, because others were in the way all the time: at the wallet, which many want, if there is one.
+                Err(Unmoved::Store(StoreError::Contended { .. }))
+                    if group.iter().any(|planned| !planned.change.moves.is_empty()) =>
+                {
+                    return Attempt::WalletLost;
+                }
                 Err(error) => return Attempt::Unnamed(error),
             }
             pause(round).await;
         }
-        Attempt::Unnamed(StoreError::Contended { attempts: MOST_WALLET_ROUNDS }.into())
+        Attempt::WalletLost
     }
 
     /// `None` if only wallets had moved, which are up to date now.
@@ -147,6 +177,15 @@ impl From<Unmoved> for Ended {
             Unmoved::Store(error) => Self::Failed(error),
         }
     }
+}
+
+/// The change with its credits put off.
+fn put_off(plan: &Planned) -> Result<Planned, StoreError> {
+    if !Escrow::can_wait(&plan.change) {
+        return Err(StoreError::Contended { attempts: MOST_WALLET_ROUNDS });
+    }
+    let change = Escrow::waiting(&plan.change).map_err(StoreError::Unwritable)?;
+    Ok(Planned { was: plan.was, change })
 }
 
 /// What a group's transaction holds beside its escrows, at most.

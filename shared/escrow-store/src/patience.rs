@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// The most requests for one call.
-const MOST_ATTEMPTS: u32 = 8;
+pub(crate) const MOST_ATTEMPTS: u32 = 8;
 /// No further attempt starts after this long. Longer than the five seconds after which DynamoDB finishes a transaction that got
 /// stuck under our token, shorter than what API Gateway waits for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -78,6 +78,20 @@ pub(crate) fn judge<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) 
 pub(crate) async fn patiently<T, E, Call, Attempt>(
     meter: &Meter,
     judge: impl Fn(&SdkError<E, HttpResponse>) -> Fault,
+    call: Call,
+) -> Result<T, Failure<E>>
+where
+    Call: FnMut() -> Attempt,
+    Attempt: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+{
+    less_patiently(meter, MOST_ATTEMPTS, judge, call).await
+}
+
+/// The same for a caller who knows another way than to wait for others: it ends when they have been in the way so often.
+pub(crate) async fn less_patiently<T, E, Call, Attempt>(
+    meter: &Meter,
+    most_busy: u32,
+    judge: impl Fn(&SdkError<E, HttpResponse>) -> Fault,
     mut call: Call,
 ) -> Result<T, Failure<E>>
 where
@@ -86,7 +100,7 @@ where
 {
     let started = Instant::now();
     let mut doubt = false;
-    let mut attempts = 0_u32;
+    let (mut attempts, mut busy) = (0_u32, 0_u32);
     loop {
         attempts = attempts.saturating_add(1);
         meter.request();
@@ -96,7 +110,8 @@ where
         };
         let fault = judge(&error);
         doubt |= fault == Fault::InDoubt;
-        if fault == Fault::Final || attempts >= MOST_ATTEMPTS || started.elapsed() >= PATIENCE {
+        busy = busy.saturating_add(u32::from(fault == Fault::Busy));
+        if fault == Fault::Final || attempts >= MOST_ATTEMPTS || busy >= most_busy || started.elapsed() >= PATIENCE {
             return Err(Failure { error, fault, doubt, attempts });
         }
         pause(attempts).await;

@@ -6,6 +6,7 @@ use crate::error::{StoreError, Unreadable};
 use crate::items::{self, Token};
 use crate::keys::{self, Item, Key, KeyKind};
 use crate::member::{Failed, Member, Stands};
+use crate::patience::MOST_ATTEMPTS;
 use crate::read::{Ask, PARTITION, Table};
 use crate::write::{Written, WrittenTogether};
 use aws_sdk_dynamodb::Client;
@@ -150,9 +151,18 @@ impl Store {
     /// # Errors
     /// As for [`Store::commit`]; a member that cannot be understood is not an error of the whole, it is named.
     pub async fn commit_together(&self, members: &[Member<'_>]) -> Result<Together, StoreError> {
+        self.commit_together_within(MOST_ATTEMPTS, members).await
+    }
+
+    /// The same, given up after others have been in its way so often.
+    pub(crate) async fn commit_together_within(
+        &self,
+        most_busy: u32,
+        members: &[Member<'_>],
+    ) -> Result<Together, StoreError> {
         let token = Token::random();
         let writes = members.iter().map(|member| member.write(&token)).collect::<Result<Vec<_>, _>>()?;
-        match self.table.put_together(&writes, &token).await? {
+        match self.table.put_together(&writes, &token, most_busy).await? {
             WrittenTogether::Applied => Ok(Together::Applied),
             WrittenTogether::Stands(failed) => {
                 let stands = |(index, item): (usize, Option<Item>)| {

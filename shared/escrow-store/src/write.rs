@@ -4,7 +4,7 @@
 use crate::error::StoreError;
 use crate::items::{Token, read_number};
 use crate::keys::{Item, Key, attribute};
-use crate::patience::{Failure, Fault, judge, patiently};
+use crate::patience::{Failure, Fault, judge, less_patiently, patiently};
 use crate::read::Table;
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::SdkError;
@@ -120,17 +120,24 @@ impl Table {
     }
 
     /// Puts several items in one transaction: all of them, or none.
+    ///
+    /// `most_busy`: how often others may be in its way before it is given up.
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the file that writes; every put of the transaction is conditional"
     )]
-    pub(crate) async fn put_together(&self, writes: &[Write], token: &Token) -> Result<WrittenTogether, StoreError> {
+    pub(crate) async fn put_together(
+        &self,
+        writes: &[Write],
+        token: &Token,
+        most_busy: u32,
+    ) -> Result<WrittenTogether, StoreError> {
         let [first, ..] = writes else { return Ok(WrittenTogether::Applied) };
         if writes.len() > MOST_TOGETHER {
             return Err(StoreError::Unwritable(format!("{} items in one transaction", writes.len())));
         }
         let members = writes.iter().map(|write| self.member(write)).collect::<Result<Vec<_>, _>>()?;
-        let result = patiently(&self.meter, judge_together, || {
+        let result = less_patiently(&self.meter, most_busy, judge_together, || {
             self.client
                 .transact_write_items()
                 .set_transact_items(Some(members.clone()))

@@ -141,22 +141,3 @@ async fn of_fifty_releases_at_once_one_is_committed_and_the_others_are_told() {
     assert_eq!(winners, 1);
     assert_eq!(bed.store.wallet(&user("usr_01hselle"), sar()).await.unwrap().available.units(), 13_500);
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn thirty_two_releases_into_one_wallet_all_arrive() {
-    let bed = bed().await;
-    let mut racers = tokio::task::JoinSet::new();
-    for number in 0..32 {
-        let delivered = offer(&format!("key-{number}")).delivered();
-        stored(&bed, &delivered).await;
-        let store = bed.other();
-        racers.spawn(async move { store.change(Start::Load(delivered.id), released).await.unwrap().is_committed() });
-    }
-    assert!(racers.join_all().await.into_iter().all(|won| won));
-    let wallet = bed.store.wallet(&user("usr_01hselle"), sar()).await.unwrap();
-    assert_eq!((wallet.available.units(), wallet.lines), (32 * 13_500, 32));
-    let statement = bed.store.statement(&wallet.owner, sar(), 100, None).await.unwrap();
-    let balances: Vec<i64> = statement.items.into_iter().map(|line| line.unwrap().after).collect();
-    let expected: Vec<i64> = (1..=32).rev().map(|lines| lines * 13_500).collect();
-    assert_eq!(balances, expected);
-}

@@ -4,28 +4,32 @@ use crate::bed::{Bed, Fault, bed, n};
 use crate::deal::{later, offer, sar, user};
 use escrow_domain::command::{Attempt, Command};
 use escrow_domain::decide::{self, Moment, Outcome};
+use escrow_domain::escrow::Escrow;
 use escrow_domain::id::Operation;
 use escrow_domain::journal::Actor;
-use escrow_domain::time::Period;
+use escrow_domain::time::{Period, Timestamp};
 use escrow_store::change::Start;
 use escrow_store::group::{Ended, Planned};
 use escrow_store::{StoreError, keys};
 
+/// What the clock decides of an escrow now.
+pub(crate) fn ticked(escrow: &Escrow, at: Timestamp) -> Option<Planned> {
+    let operation = Operation { name: [0; 8], content: [0; 8] };
+    let tick = Attempt { command: Command::Tick, actor: Actor::clock(), operation };
+    match decide::decide(escrow, &tick, Moment { at, epoch: 0 }).unwrap() {
+        Outcome::Changed(change) => Some(Planned { was: escrow.version, change: *change }),
+        Outcome::AlreadyDone => None,
+    }
+}
+
 /// So many delivered escrows of one seller, each about to be released by the clock.
-async fn overdue(bed: &Bed, count: usize) -> Vec<Planned> {
+pub(crate) async fn overdue(bed: &Bed, count: usize) -> Vec<Planned> {
     let mut planned = Vec::new();
     for number in 0..count {
         let delivered = offer(&format!("key-{number}")).delivered();
         bed.other().commit(0, &delivered).await.unwrap();
         let at = later(&delivered).after(Period::days(8));
-        let tick = Attempt {
-            command: Command::Tick,
-            actor: Actor::clock(),
-            operation: Operation { name: [0; 8], content: [0; 8] },
-        };
-        let outcome = decide::decide(&delivered, &tick, Moment { at, epoch: 0 }).unwrap();
-        let Outcome::Changed(change) = outcome else { panic!("it was due") };
-        planned.push(Planned { was: delivered.version, change: *change });
+        planned.push(ticked(&delivered, at).unwrap());
     }
     planned
 }

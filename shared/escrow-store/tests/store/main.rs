@@ -15,6 +15,8 @@ mod formats;
 #[cfg(test)]
 mod groups;
 #[cfg(test)]
+mod hot;
+#[cfg(test)]
 mod lists;
 #[cfg(test)]
 mod owners;
