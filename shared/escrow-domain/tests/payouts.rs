@@ -5,6 +5,7 @@ mod came_back;
 pub(crate) mod document;
 mod in_doubt;
 mod lives;
+mod model;
 mod purse;
 mod table;
 mod top_ups;
