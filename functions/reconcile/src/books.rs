@@ -38,12 +38,7 @@ impl<'a> Books<'a> {
     /// Of what happened before `cutoff`; of everything if nobody writes meanwhile and there is none.
     #[must_use]
     pub fn open(store: &'a Store, cutoff: Option<Timestamp>) -> Self {
-        Self {
-            store,
-            ledger: Ledger::new(cutoff),
-            statements: Statements::new(cutoff),
-            report: Report::default(),
-        }
+        Self { store, ledger: Ledger::new(cutoff), statements: Statements::new(cutoff), report: Report::default() }
     }
 
     /// Takes an item in.
@@ -73,7 +68,7 @@ impl<'a> Books<'a> {
                 self.report.parked = self.report.parked.saturating_add(u64::from(parked.is_some()));
             }
             // Parts of aggregates that are read with them, and things without money.
-            Ok(Stored::Page(_) | Stored::Evidence(_) | Stored::Seller(_) | Stored::Other) => {}
+            Ok(Stored::Page(_) | Stored::Evidence(_) | Stored::Seller(_) | Stored::Account(_)) => {}
             Err(unreadable) => self.report.broken(&item.key.to_string(), None, unreadable.to_string()),
         }
         Ok(())
@@ -81,13 +76,32 @@ impl<'a> Books<'a> {
 
     async fn escrow(&mut self, escrow: &Escrow) -> Result<(), StoreError> {
         self.report.escrows = self.report.escrows.saturating_add(1);
-        let pages = if escrow.journal.paged == 0 { Vec::new() } else { self.store.journal_entries(escrow).await? };
+        let pages = match self.pages(escrow).await {
+            Ok(pages) => pages,
+            Err(StoreError::Unreadable(unreadable)) => {
+                let seller = (&escrow.terms.seller, escrow.terms.currency);
+                self.report.broken(&escrow.id.to_string(), Some(seller), unreadable.to_string());
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
         if let Err(error) = verify::check_history(escrow, &pages) {
             let seller = (&escrow.terms.seller, escrow.terms.currency);
             self.report.broken(&escrow.id.to_string(), Some(seller), error.to_string());
         }
         self.entries(MovedBy::Escrow(escrow.id), pages.iter().chain(&escrow.journal.entries));
         Ok(())
+    }
+
+    /// The entries that have left the item of an escrow, oldest first.
+    async fn pages(&self, escrow: &Escrow) -> Result<Vec<Entry>, StoreError> {
+        let mut entries = Vec::new();
+        let mut number = 0;
+        while u64::try_from(entries.len()).is_ok_and(|read| read < u64::from(escrow.journal.paged)) {
+            entries.extend(self.store.journal_page(escrow.id, number).await?.entries);
+            number = number.saturating_add(1);
+        }
+        Ok(entries)
     }
 
     fn payout(&mut self, payout: &Payout) {

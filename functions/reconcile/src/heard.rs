@@ -10,7 +10,7 @@ use escrow_gateways::{Fact, NoFact, Notice, Origin, PaymentLine, PaymentStanding
 /// Refunds are no facts here: a line stands there from the moment on at which the gateway has them, also while they are pending. Those
 /// of ours are looked up by the worker that made them, and the rest is found by the total of their capture ([`of_total`]).
 #[must_use]
-pub fn of_line(line: &ReportLine) -> Option<Notice> {
+pub(crate) fn of_line(line: &ReportLine) -> Option<Notice> {
     let fact = match &line.what {
         What::Captured { capture: Some(capture), origin } if origin.is_ours() => {
             line.money.map(|money| Fact::PaymentPaid { payment: told(*origin, None, Some(capture)), money })
@@ -48,7 +48,7 @@ pub fn of_line(line: &ReportLine) -> Option<Notice> {
 
 /// The notice of something that was opened to be paid; `None` while it can still be paid.
 #[must_use]
-pub fn of_payment(line: &PaymentLine) -> Option<Notice> {
+pub(crate) fn of_payment(line: &PaymentLine) -> Option<Notice> {
     let fact = match &line.standing {
         PaymentStanding::Paid(paid) => Fact::PaymentPaid {
             payment: told(line.origin, Some(&line.reference), Some(&paid.capture)),
@@ -62,7 +62,7 @@ pub fn of_payment(line: &PaymentLine) -> Option<Notice> {
 
 /// The notice that so much of a capture has gone back.
 #[must_use]
-pub fn of_total(capture: &str, total: Money, told_at: Timestamp) -> Notice {
+pub(crate) fn of_total(capture: &str, total: Money, told_at: Timestamp) -> Notice {
     let fact = Fact::CaptureRefunded { origin: Origin::default(), capture: capture.to_owned(), total };
     notice(capture, "refunds", told_at, Ok(fact))
 }

@@ -5,7 +5,7 @@ use escrow_domain::currency::Currency;
 use escrow_domain::id::UserId;
 use escrow_http::app::App;
 use escrow_http::line::Line;
-use escrow_store::StoreError;
+use escrow_store::{ChangeError, StoreError};
 use std::collections::BTreeMap;
 
 /// What begins every reason of a hold that was made here.
@@ -21,7 +21,7 @@ pub(crate) async fn keep(app: &App, report: &Report, line: &Line) -> Result<(u64
     }
     let (mut held, mut freed) = (0_u64, 0_u64);
     for ((owner, currency), reason) in &touched {
-        if app.store.hold_wallet(owner, *currency, Some(reason)).await? {
+        if hold(app, owner, *currency, Some(reason)).await? {
             line.failure(format!("wallet:{owner}:{currency} is on hold"));
             held = held.saturating_add(1);
         }
@@ -30,10 +30,28 @@ pub(crate) async fn keep(app: &App, report: &Report, line: &Line) -> Result<(u64
     if report.is_complete() {
         for (owner, currency, reason) in &report.holds {
             let sound = !touched.contains_key(&(owner.clone(), *currency));
-            if sound && reason.starts_with(BY_RECONCILER) && app.store.hold_wallet(owner, *currency, None).await? {
+            if sound && reason.starts_with(BY_RECONCILER) && hold(app, owner, *currency, None).await? {
                 freed = freed.saturating_add(1);
             }
         }
     }
     Ok((held, freed))
+}
+
+/// Puts a wallet on hold, or ends its hold. Whether that changes anything.
+async fn hold(app: &App, owner: &UserId, currency: Currency, reason: Option<&str>) -> Result<bool, StoreError> {
+    let mut changes = false;
+    let changed = app.store.change_wallet(owner, currency, |wallet| {
+        changes = wallet.hold.as_deref() != reason;
+        // A hold of somebody else stays.
+        let theirs = wallet.hold.as_ref().is_some_and(|held| !held.starts_with(BY_RECONCILER));
+        changes &= !theirs;
+        if changes { wallet.held(reason).map(Some) } else { Ok(None) }
+    });
+    match changed.await {
+        Ok(_) => Ok(changes),
+        Err(ChangeError::Store(error)) => Err(error),
+        // A wallet whose version has no end, or that is gone: the break itself is in the report.
+        Err(ChangeError::NotFound | ChangeError::Undecided { .. } | ChangeError::Wallet { .. }) => Ok(false),
+    }
 }

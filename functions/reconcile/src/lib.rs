@@ -24,7 +24,7 @@ use escrow_http::line::Line;
 use escrow_http::metrics::Measure;
 use escrow_store::StoreError;
 use escrow_store::scan::{ScanPosition, Stored};
-use figures::Day;
+use figures::{Day, Figures};
 use serde::Serialize;
 use theirs::{Theirs, Told};
 use window::Window;
@@ -48,6 +48,8 @@ pub struct Reconciled {
     pub held: u64,
     /// Wallets whose hold has ended.
     pub freed: u64,
+    /// The figures of yesterday, in UTC.
+    pub figures: Figures,
     /// Gateways whose lists could not be read to their end.
     pub unread: Vec<String>,
 }
@@ -84,7 +86,7 @@ pub async fn run(app: &App, gateways: &Gateways, line: &Line) -> Result<Reconcil
     let mut done = Reconciled::default();
     let mut told = Vec::new();
     let window = Window { from: now.before(LOOK_BACK), until: now.before(FRESH) };
-    for gateway in gateways.all() {
+    for gateway in gateways.names().filter_map(|name| gateways.get(name)) {
         let mut theirs = Theirs::new(gateway, window);
         if let Err(error) = theirs.hear(app, line).await {
             // Without its list nothing is known about what it has: no break, and no proof.
@@ -101,7 +103,7 @@ pub async fn run(app: &App, gateways: &Gateways, line: &Line) -> Result<Reconcil
     let first = read(app, &told, Some(&mut day)).await?;
     // What people change while it is read can look broken once. What is broken looks so twice.
     done.report = if first.ok { first } else { first.confirmed_by(read(app, &told, None).await?) };
-    app.store.put_figures(midnight.before(DAY), &day.figures()).await?;
+    done.figures = day.figures();
     for found in &done.report.breaks {
         tracing::error!(at = %found.at, what = %found.what, "a break in the ledger");
     }

@@ -18,11 +18,11 @@ use std::collections::BTreeSet;
 
 /// What the gateway's statement shows, by the gateway's ids.
 #[derive(Debug, Default)]
-pub struct Shown(BTreeSet<String>);
+pub(crate) struct Shown(BTreeSet<String>);
 
 impl Shown {
     /// Takes a line in.
-    pub fn line(&mut self, line: &ReportLine) {
+    pub(crate) fn line(&mut self, line: &ReportLine) {
         let id = match &line.what {
             What::Captured { capture, .. } => capture.clone(),
             What::Refunded { reference, .. } | What::Transferred { reference, .. } => Some(reference.clone()),
@@ -44,16 +44,16 @@ impl Shown {
 
 /// Something that our journal says has happened at a gateway, and that its statement does not show.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotShown {
+pub(crate) struct NotShown {
     /// The aggregate.
-    pub at: String,
+    pub(crate) at: String,
     /// What was booked: `fund pi_1`.
-    pub what: String,
+    pub(crate) what: String,
 }
 
 /// What of an escrow's journal should stand in the statement of that gateway, and does not.
 #[must_use]
-pub fn of_escrow(escrow: &Escrow, gateway: GatewayName, window: Window, shown: &Shown) -> Vec<NotShown> {
+pub(crate) fn of_escrow(escrow: &Escrow, gateway: GatewayName, window: Window, shown: &Shown) -> Vec<NotShown> {
     // An escrow may be paid at several gateways; what is about another one is not looked for here.
     if !escrow.payments.iter().any(|payment| payment.source == Source::Gateway(gateway)) {
         return Vec::new();
@@ -66,23 +66,23 @@ pub fn of_escrow(escrow: &Escrow, gateway: GatewayName, window: Window, shown: &
     let entries = escrow.journal.entries.iter().filter(should);
     let not_shown = entries.filter_map(|entry| {
         let reference = entry.reference.as_deref()?;
-        (!shown.has(reference)).then(|| NotShown {
-            at: escrow.id.to_string(),
-            what: format!("{} {reference}", entry.transition),
-        })
+        (!shown.has(reference))
+            .then(|| NotShown { at: escrow.id.to_string(), what: format!("{} {reference}", entry.transition) })
     });
     not_shown.collect()
 }
 
 /// The same of a top-up.
 #[must_use]
-pub fn of_top_up(top_up: &TopUp, gateway: GatewayName, window: Window, shown: &Shown) -> Vec<NotShown> {
+pub(crate) fn of_top_up(top_up: &TopUp, gateway: GatewayName, window: Window, shown: &Shown) -> Vec<NotShown> {
     if top_up.payment.source != Source::Gateway(gateway) {
         return Vec::new();
     }
-    let credited = top_up.journal.entries.iter().filter(|entry| {
-        entry.transition == TopUpTransition::Credit && window.is_inside(entry.at)
-    });
+    let credited = top_up
+        .journal
+        .entries
+        .iter()
+        .filter(|entry| entry.transition == TopUpTransition::Credit && window.is_inside(entry.at));
     let not_shown = credited.filter_map(|entry| {
         let reference = entry.reference.as_deref()?;
         (!shown.has(reference))
@@ -93,7 +93,7 @@ pub fn of_top_up(top_up: &TopUp, gateway: GatewayName, window: Window, shown: &S
 
 /// The same of a payout.
 #[must_use]
-pub fn of_payout(payout: &Payout, gateway: GatewayName, window: Window, shown: &Shown) -> Vec<NotShown> {
+pub(crate) fn of_payout(payout: &Payout, gateway: GatewayName, window: Window, shown: &Shown) -> Vec<NotShown> {
     let here = matches!(&payout.rail, Rail::Gateway { gateway: name, .. } if *name == gateway);
     let paid = payout
         .journal

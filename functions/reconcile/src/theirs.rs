@@ -51,14 +51,7 @@ pub(crate) enum Unread {
 
 impl<'a> Theirs<'a> {
     pub(crate) fn new(gateway: &'a dyn Gateway, window: Window) -> Self {
-        Self {
-            gateway,
-            window,
-            shown: Shown::default(),
-            refunded: BTreeMap::new(),
-            missed: 0,
-            unfit: Vec::new(),
-        }
+        Self { gateway, window, shown: Shown::default(), refunded: BTreeMap::new(), missed: 0, unfit: Vec::new() }
     }
 
     /// Reads the lists to their end, and books what no webhook has told.
@@ -104,14 +97,17 @@ impl<'a> Theirs<'a> {
 
     /// Adds a refund to what has gone back of its capture.
     fn total(&mut self, what: &What, money: Option<Money>, at: Timestamp) {
-        let (Some(money), What::Refunded { capture: Some(capture), .. } | What::RefundFailed { capture: Some(capture), .. }) =
-            (money, what)
+        let (
+            Some(money),
+            What::Refunded { capture: Some(capture), .. } | What::RefundFailed { capture: Some(capture), .. },
+        ) = (money, what)
         else {
             return;
         };
-        let known = self.refunded.entry(capture.clone()).or_insert_with(|| {
-            (escrow_domain::money::Minor::ZERO.of(money.currency), at)
-        });
+        let known = self
+            .refunded
+            .entry(capture.clone())
+            .or_insert_with(|| (escrow_domain::money::Minor::ZERO.of(money.currency), at));
         known.1 = known.1.max(at);
         let sum = match what {
             What::Refunded { .. } => known.0.amount.plus(money.amount),

@@ -7,17 +7,17 @@ const BLUR: Period = Period::hours(1);
 
 /// A window of time, half-open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window {
+pub(crate) struct Window {
     /// From here on.
-    pub from: Timestamp,
+    pub(crate) from: Timestamp,
     /// Until before this.
-    pub until: Timestamp,
+    pub(crate) until: Timestamp,
 }
 
 impl Window {
     /// Whether something of that time must stand in a statement of this window: at its edges it may stand in the next one.
     #[must_use]
-    pub fn is_inside(self, at: Timestamp) -> bool {
+    pub(crate) fn is_inside(self, at: Timestamp) -> bool {
         self.from.after(BLUR) <= at && at < self.until.before(BLUR)
     }
 }

@@ -9,6 +9,7 @@ use escrow_domain::journal::{Account, Posting};
 use escrow_domain::payout::{Payout, PayoutStatus};
 use escrow_domain::time::Timestamp;
 use escrow_domain::wallet::{LineKind, MovedBy, Wallet, WalletLine};
+use escrow_store::lists::ListError;
 use escrow_store::{Store, StoreError};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -85,35 +86,53 @@ impl Statements {
         wallet: &Wallet,
         broken: &mut Vec<String>,
     ) -> Result<u64, StoreError> {
-        let (mut balance, mut earned, mut number) = (0_i64, 0_i64, 0_u64);
+        // Newest first: from what stands in the wallet back to nothing.
+        let (mut balance, mut earned, mut left) = (wallet.balance(), 0_i64, wallet.lines);
         let mut lines_hash = 0_u128;
-        while number < wallet.lines {
-            let lines = store.lines_from(&wallet.owner, wallet.currency, number, PAGE).await?;
-            if lines.is_empty() {
-                break;
-            }
-            for line in lines.into_iter().take_while(|line| line.number < wallet.lines) {
-                if line.number != number {
-                    broken.push(format!("line {number} is missing"));
+        let mut cursor: Option<String> = None;
+        loop {
+            let page = match store.statement_of(wallet, 0..wallet.lines, PAGE, cursor.as_deref()).await {
+                Ok(page) => page,
+                Err(ListError::Store(error)) => return Err(error),
+                Err(ListError::Cursor(error)) => {
+                    broken.push(error.to_string());
+                    break;
                 }
-                if line.before != balance || line.before.checked_add(line.units) != Some(line.after) {
-                    broken.push(format!("line {} does not follow from the one before", line.number));
+            };
+            for line in page.items {
+                let line = match line {
+                    Ok(line) => line,
+                    Err(unreadable) => {
+                        broken.push(unreadable.to_string());
+                        continue;
+                    }
+                };
+                left = left.saturating_sub(1);
+                if line.number != left {
+                    broken.push(format!("line {left} is missing"));
+                    left = line.number;
                 }
-                balance = line.after;
+                if line.after != balance || line.before.checked_add(line.units) != Some(line.after) {
+                    broken.push(format!("line {} does not lead to what follows it", line.number));
+                }
+                balance = line.before;
                 if line.kind == LineKind::Release {
                     earned = earned.saturating_add(line.units);
                 }
                 if self.counts(line.at) {
                     lines_hash = lines_hash.wrapping_add(hash(line.of, line.entry, line.units));
                 }
-                number = line.number.saturating_add(1);
+            }
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
             }
         }
-        if number != wallet.lines {
-            broken.push(format!("it has {number} lines and counts {}", wallet.lines));
+        if left != 0 || balance != 0 {
+            broken.push(format!("its statement does not begin with nothing: {left} lines and {balance} are missing"));
         }
-        if wallet.balance() != balance || wallet.earned.units() != earned {
-            broken.push("it is not what its lines sum up to".to_owned());
+        if wallet.earned.units() != earned {
+            broken.push("what was earned is not what its lines sum up to".to_owned());
         }
         if !wallet.available.is_zero() && !wallet.debt.is_zero() {
             broken.push("money is available while there is debt".to_owned());
@@ -121,7 +140,7 @@ impl Statements {
         let known = self.wallets.entry((wallet.owner.clone(), wallet.currency)).or_default();
         known.difference = known.difference.wrapping_sub(lines_hash);
         known.wallet = Some((wallet.pending.units(), wallet.withdrawn.units()));
-        Ok(number)
+        Ok(wallet.lines)
     }
 
     /// Everything was read: what does not fit, by wallet.
