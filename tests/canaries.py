@@ -20,7 +20,6 @@ TREE = ROOT / "target/canaries"
 # A target folder of its own: Cargo names the artefacts of a worktree like those of the tree itself, and a build of the product must
 # never find one with a bug in it.
 BUILD = ROOT / "target/canaries-build"
-BUILD = ROOT / "target/canaries-build"
 
 DOMAIN = ("escrow-domain", "main")
 PROOFS = ("holdfast-tests", "proofs")
@@ -75,22 +74,22 @@ CANARIES = [
     ),
     Canary(
         "ready-again-after-doubt",
-        "shared/escrow-domain/src/work.rs",
-        "    effect.look_up_first = effect.look_up_first || look_up_first;\n",
-        "    effect.look_up_first = effect.look_up_first || look_up_first;\n    effect.progress = Progress::Ready;\n",
+        "shared/escrow-domain/src/effect.rs",
+        "        self.look_up_first = self.look_up_first || look_up_first;\n",
+        "        self.look_up_first = self.look_up_first || look_up_first;\n        self.progress = Progress::Ready;\n",
         [(PROOFS, "crashes::a_refund_that_nobody_asks_about_for_a_day"), (DOMAIN, "effects_model")],
     ),
     Canary(
         "new-key",
-        "shared/escrow-domain/src/work.rs",
-        'if effect.key_suffix == 0 { id.to_string() } else { format!("{id}-{}", effect.key_suffix) }',
-        'format!("{id}-{}-{}", effect.key_suffix, effect.tries)',
+        "shared/escrow-domain/src/effect.rs",
+        'if self.key_suffix == 0 { id.to_string() } else { format!("{id}-{}", self.key_suffix) }',
+        'format!("{id}-{}-{}", self.key_suffix, self.tries)',
         # A refund of the whole would be refused the second time, and a webhook would end the doubt: this is where neither helps.
         [(PROOFS, "crashes::a_ruling_whose_refund_nobody_hears_about")],
     ),
     Canary(
         "resend-after-the-keys-life",
-        "shared/escrow-domain/src/work.rs",
+        "shared/escrow-domain/src/effect.rs",
         "&& now.at < claim.first_sent.after(life)",
         "&& now.at.after(life) > claim.first_sent",
         [(PROOFS, "crashes::a_refund_that_nobody_asks_about_for_a_day"), (DOMAIN, "effects_model")],
@@ -104,10 +103,10 @@ CANARIES = [
     ),
     Canary(
         "lease-over-while-sending",
-        "shared/escrow-domain/src/work.rs",
-        "pub const QUIET: Period = Period::minutes(15);",
-        "pub const QUIET: Period = Period::minutes(0);",
-        [(DOMAIN, "effects_model")],
+        "shared/escrow-domain/src/effect.rs",
+        "Some(ended) if now.at < ended.after(QUIET) => {",
+        "Some(ended) if now.at < ended => {",
+        [(DOMAIN, "effects_model"), (DOMAIN, "payouts::lives::in_no_life")],
     ),
     Canary(
         "offer-accepted-unnamed",
@@ -137,6 +136,62 @@ CANARIES = [
         "let money = draft.milestone(index)?.money;\n            draft.pay_seller(index, Bucket::Disputed, money.disputed)?;\n"
         "            draft.pay_seller(index, Bucket::Held, money.held)",
         [(DOMAIN, "sentences::disputes::only_the_disputed_part_is_locked"), (DOMAIN, "many")],
+    ),
+    Canary(
+        "refusal-believed-while-a-twin-is-alive",
+        "shared/escrow-domain/src/effect.rs",
+        "self.earlier_lease.is_none_or(|ended| now >= ended.after(QUIET))",
+        "self.earlier_lease.is_none_or(|ended| now >= ended)",
+        [(DOMAIN, "effects_model"), (DOMAIN, "payouts::lives::in_no_life")],
+    ),
+    Canary(
+        "payout-fails-but-keeps-the-money",
+        "shared/escrow-domain/src/payout/facts.rs",
+        "draft.record(PayoutTransition::Fail, by, Failed, Flow::GivenBack, words)?;",
+        "draft.record(PayoutTransition::Fail, by, Failed, Flow::Nothing, words)?;",
+        [(DOMAIN, "payouts::in_doubt"), (DOMAIN, "payouts::lives::in_no_life")],
+    ),
+    Canary(
+        "reversal-booked-by-its-total",
+        "shared/escrow-domain/src/payout/facts.rs",
+        "let more = total.amount.minus(self.payout.returned)?;",
+        "let more = total.amount;",
+        [(DOMAIN, "payouts::came_back"), (DOMAIN, "payouts::lives::in_no_life")],
+    ),
+    Canary(
+        "payout-of-more-than-is-there",
+        "shared/escrow-domain/src/wallet.rs",
+        "if amount > self.available {",
+        "if amount > self.available.plus(self.pending)? {",
+        [(DOMAIN, "payouts::wallets"), (DOMAIN, "payouts::by_hand")],
+    ),
+    Canary(
+        "wallet-spends-beside-its-debt",
+        "shared/escrow-domain/src/wallet.rs",
+        "self.available = self.available.plus(amount.minus(paid_off)?)?;",
+        "self.available = self.available.plus(amount)?;",
+        [(DOMAIN, "payouts::wallets"), (DOMAIN, "payouts::came_back")],
+    ),
+    Canary(
+        "asker-approves",
+        "shared/escrow-domain/src/payout/operators.rs",
+        "if decides && actor.sub.is_some()",
+        "if decides && actor.sub.is_none()",
+        [(DOMAIN, "payouts::by_hand")],
+    ),
+    Canary(
+        "payout-leaves-a-wallet-on-hold",
+        "shared/escrow-domain/src/payout/work.rs",
+        "let way = if wallet.hold.is_some() { Way::Stopped } else { Way::Free };",
+        "let _ = wallet;\n        let way = Way::Free;",
+        [(DOMAIN, "payouts::in_doubt"), (DOMAIN, "payouts::lives::in_no_life")],
+    ),
+    Canary(
+        "top-up-capture-credited-again",
+        "shared/escrow-domain/src/top_up/facts.rs",
+        "if top_up.payment.capture(capture).is_some() {",
+        "if top_up.payment.captures.len() > 9 {",
+        [(DOMAIN, "payouts::top_ups")],
     ),
 ]
 

@@ -343,6 +343,7 @@ impl World {
         let there = &self.books.payouts[at];
         let life = if self.flaw == Flaw::ForgetsThatKeysEnd { Some(Period::days(365)) } else { KEY_LIFE };
         let looks_up = match there.plan(&wallet, life, now) {
+            Plan::Send if wallet.hold.is_some() => return Err("a payout leaves a wallet on hold".to_owned()),
             Plan::Send => false,
             Plan::LookUp => true,
             Plan::Leave => {
