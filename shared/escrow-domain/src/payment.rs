@@ -203,7 +203,8 @@ pub enum RefundStatus {
     Failed,
     /// An operator has found that the buyer has it.
     Resolved,
-    /// It failed or was withdrawn, and another refund, or a lost chargeback, took its place.
+    /// It failed or was withdrawn, and something else took its place: another refund, a credit to the buyer's wallet, a lost chargeback.
+    /// No gateway has made it.
     Replaced,
 }
 

@@ -3,6 +3,7 @@
 
 use crate::fixture::{Deal, Offer, START, actor, coin, minor, name_of, new_payment, piece, sar, told_of, user};
 use escrow_domain::actions::Scopes;
+use escrow_domain::chargeback::ChargebackStatus;
 use escrow_domain::command::{Attempt, Command, Fact, RefundOutcome, Resolution};
 use escrow_domain::decide::{self, Outcome};
 use escrow_domain::dispute::{DisputeStatus, Proposal};
@@ -200,6 +201,21 @@ impl Run {
                 let lost = after.chargebacks.iter().filter(|lost| (lost.payment, lost.capture) == (number, index));
                 let lost: i64 = lost.map(|lost| lost.of_escrow.units()).sum();
                 assert!(live.units() + lost <= most.units(), "more goes back than was captured");
+            }
+        }
+        for (number, payment) in (0_u16..).zip(&after.payments) {
+            let of_payment = after.chargebacks.iter().filter(|one| one.payment == number);
+            let borne = Minor::sum(of_payment.clone().map(|one| one.of_seller)).unwrap();
+            let milestones = payment.milestones.iter().map(|index| &after.milestones[usize::from(*index)]);
+            let received = milestones.map(|milestone| {
+                let fee = fees::taken(milestone.fee.seller, milestone.money.released, milestone.amount).unwrap();
+                milestone.money.released.minus(fee).unwrap()
+            });
+            assert!(borne <= Minor::sum(received).unwrap(), "the seller gives back no more than was received");
+            for one in of_payment.filter(|_| payment.pay_in.is_none()) {
+                let borne = Minor::sum([one.of_escrow, one.of_seller, one.of_buyer]).unwrap();
+                assert!(borne <= one.amount, "no more is borne than was lost");
+                assert!(one.status == ChargebackStatus::Lost || borne.is_zero(), "and only what was lost");
             }
         }
         if !after.freezes.is_empty() {

@@ -1,5 +1,6 @@
 //! Freezes and reviews: overlays that stop outward moves and clocks, and the operator's way out.
 
+use super::chargebacks::pay_off;
 use super::draft::Draft;
 use super::guard::guard_any;
 use super::moves::gateway_of;
@@ -92,7 +93,7 @@ fn resolve_failed(draft: &mut Draft, number: u16, resolution: Resolution) -> Res
     let buyer = draft.escrow.terms.buyer.clone();
     let (to, bucket, status) = match resolution {
         Resolution::Done => (Account::Gateway(gateway), Bucket::Refunded, RefundStatus::Resolved),
-        Resolution::CreditWallet => (Account::Wallet(buyer.clone()), Bucket::Refunded, RefundStatus::Resolved),
+        Resolution::CreditWallet => (Account::Wallet(buyer.clone()), Bucket::Refunded, RefundStatus::Replaced),
         Resolution::Retry => (Account::Refunds(gateway), Bucket::Refunding, RefundStatus::Replaced),
     };
     draft.refund(number)?.status = status;
@@ -109,30 +110,32 @@ fn resolve_failed(draft: &mut Draft, number: u16, resolution: Resolution) -> Res
     }
 }
 
-/// Nobody could find out whether the gateway made the refund. Done: it did. Retry: it did not, and is asked again under a new key.
+/// Nobody could find out whether the gateway made the refund. Done: it did. Retry: it did not, and is asked again under a new key. Credit
+/// the wallet: it did not, and the buyer has it there.
+///
+/// What was not made pays first what the buyer owes of a lost chargeback of the same money.
 fn resolve_in_doubt(draft: &mut Draft, number: u16, resolution: Resolution) -> Result<(), Undecided> {
+    let now = draft.now;
+    let refund = draft.refund(number)?.clone();
+    let (gateway, money) = (gateway_of(&draft.escrow, &refund)?, draft.escrow.refund_money(&refund));
+    let source = Account::Refunds(gateway);
     match resolution {
-        Resolution::Done | Resolution::CreditWallet => {
-            let refund = draft.refund(number)?.clone();
-            let (gateway, money) = (gateway_of(&draft.escrow, &refund)?, draft.escrow.refund_money(&refund));
-            if resolution == Resolution::Done {
-                draft.book_in(Account::Refunds(gateway), Account::Gateway(gateway), money)?;
-            } else {
-                let buyer = draft.escrow.terms.buyer.clone();
-                draft.book_in(Account::Refunds(gateway), Account::Wallet(buyer.clone()), money)?;
+        Resolution::Done => {
+            draft.book_in(source, Account::Gateway(gateway), money)?;
+            arrive(draft, &refund)?;
+            over(draft, number, RefundStatus::Resolved)
+        }
+        Resolution::CreditWallet => {
+            let (rest, _) = pay_off(draft, &refund, Bucket::Refunding, &source)?;
+            if let Some(rest) = rest {
+                let (buyer, money) = (draft.escrow.terms.buyer.clone(), draft.escrow.refund_money(&rest));
+                draft.book_in(source, Account::Wallet(buyer.clone()), money)?;
                 draft.move_wallet_in(buyer, LineKind::Refund, money)?;
+                arrive(draft, &rest)?;
             }
-            if let RefundOf::Milestone(index) = refund.of {
-                draft.shift(index, Bucket::Refunding, Bucket::Refunded, refund.principal)?;
-            }
-            let stored = draft.refund(number)?;
-            stored.status = RefundStatus::Resolved;
-            stored.look_up_at = None;
-            draft.done_with(Task::Refund(number));
-            Ok(())
+            over(draft, number, RefundStatus::Replaced)
         }
         Resolution::Retry => {
-            let now = draft.now;
             let known = draft.escrow.effects.iter_mut().find(|effect| effect.task == Task::Refund(number));
             if let Some(effect) = known {
                 effect.retry(now)?;
@@ -141,9 +144,29 @@ fn resolve_in_doubt(draft: &mut Draft, number: u16, resolution: Resolution) -> R
                 return Ok(());
             }
             // The gateway has a refund under every key that this one ever had, so another takes its place. The money stays on its way.
-            let refund = draft.refund(number)?.clone();
-            draft.refund(number)?.status = RefundStatus::Replaced;
-            draft.promise_refund(refund.payment, refund.capture, refund.of, refund.principal, refund.amount)
+            let (rest, _) = pay_off(draft, &refund, Bucket::Refunding, &source)?;
+            over(draft, number, RefundStatus::Replaced)?;
+            match rest {
+                Some(rest) => draft.promise_refund(rest.payment, rest.capture, rest.of, rest.principal, rest.amount),
+                None => Ok(()),
+            }
         }
     }
+}
+
+/// The refund's money is no longer on its way: the buyer has it.
+fn arrive(draft: &mut Draft, refund: &Refund) -> Result<(), Undecided> {
+    match refund.of {
+        RefundOf::Milestone(index) => draft.shift(index, Bucket::Refunding, Bucket::Refunded, refund.principal),
+        RefundOf::Unapplied => Ok(()),
+    }
+}
+
+/// Nothing more is expected of this refund.
+fn over(draft: &mut Draft, number: u16, status: RefundStatus) -> Result<(), Undecided> {
+    let stored = draft.refund(number)?;
+    stored.status = status;
+    stored.look_up_at = None;
+    draft.done_with(Task::Refund(number));
+    Ok(())
 }

@@ -299,6 +299,27 @@ fn a_refund_of_which_nobody_knows_may_have_been_made() {
 }
 
 #[test]
+fn an_operator_gives_nobody_what_a_chargeback_has_given_already() {
+    for (resolution, in_wallet) in [(Resolution::CreditWallet, 4_000), (Resolution::Done, 0)] {
+        let mut deal = in_doubt();
+        lose(&mut deal, 11_000);
+        deal.act(Role::Operator, resolve(resolution));
+        assert_eq!(deal.in_wallet("usr_buyer"), in_wallet);
+        let owed = deal.ledger().get("receivable:usr_buyer").copied();
+        assert_eq!(owed, if resolution == Resolution::Done { Some(11_000) } else { None });
+        assert!(deal.escrow.is_settled());
+    }
+    // The gateway has called it pending for a month, and the operator has it made again.
+    let mut deal = refunding();
+    deal.refunded(0, RefundOutcome::Pending);
+    lose(&mut deal, 11_000);
+    let doubted = escrow_domain::work::doubt(&deal.escrow, 0, "pending for thirty days", deal.moment()).unwrap();
+    assert!(deal.commit_if_changed(doubted));
+    deal.act(Role::Operator, resolve(Resolution::Retry));
+    assert_eq!((deal.escrow.refunds[1].amount, deal.ledger().get("receivable:usr_buyer")), (minor(4_000), None));
+}
+
+#[test]
 fn a_refund_that_failed_is_paid_by_the_chargeback() {
     let mut deal = held();
     deal.act(Role::Seller, refund(Some(4_000))).refunded(0, RefundOutcome::Failed("closed".to_owned()));

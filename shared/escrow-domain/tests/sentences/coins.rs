@@ -94,7 +94,7 @@ fn a_refund_that_failed_for_good_is_credited_in_what_was_charged() {
     deal.act(Role::Operator, resolve(Resolution::CreditWallet));
     let credit = deal.credits.last().unwrap();
     assert_eq!((&credit.owner, credit.amount.of(credit.currency)), (&user("usr_buyer"), minor(3_333).of(sar())));
-    assert_eq!(deal.escrow.refunds[0].status, RefundStatus::Resolved);
+    assert_eq!(deal.escrow.refunds[0].status, RefundStatus::Replaced, "by something that no gateway has made");
     assert_eq!(deal.ledger().get("unapplied:stripe SAR"), None);
 }
 

@@ -2,6 +2,7 @@
 
 use crate::fixture::{Deal, Offer, minor, new_payment};
 use escrow_domain::command::{Command, Fact, RefundOutcome};
+use escrow_domain::currency::Currencies;
 use escrow_domain::effect::Task;
 use escrow_domain::fees::Fee;
 use escrow_domain::id::GatewayName;
@@ -278,4 +279,44 @@ fn a_product_of_several_parts_is_released_by_one_tick() {
     assert!(deal.tick());
     assert_eq!(stages(&deal), [Stage::Released, Stage::Released]);
     assert_eq!(deal.credits.len(), 2, "one line for each in the seller's statement");
+}
+
+/// Of 15.000 dinars, which gateways move in steps of ten fils.
+fn in_dinars(buyers_fee: i64) -> Deal {
+    let dinar = Currencies::default().find("KWD").unwrap();
+    let mut deal = Deal::created(&Offer { unit: dinar, ..Offer::with_fee(buyers_fee, 0) });
+    deal.page_opened().paid();
+    deal
+}
+
+#[test]
+fn a_part_that_could_not_go_back_exactly_is_refused_and_so_is_one_that_leaves_such_a_part() {
+    for (fee, units, fits) in [(0, 3_335, false), (0, 3_330, true), (1_500, 3_330, false), (1_500, 3_300, true)] {
+        let deal = in_dinars(fee);
+        for (role, command) in [
+            (Role::Buyer, release(0, Some(units))),
+            (Role::Seller, refund(0, Some(units))),
+            (Role::Buyer, dispute(0, Some(units))),
+        ] {
+            let tried = deal.try_as(role, command.clone());
+            assert_eq!(tried.is_ok(), fits, "{fee} {command:?}");
+            if !fits {
+                let refusal = deal.refusal(role, command);
+                assert!(matches!(refusal, Refusal::AmountStep { step, field: "amount" } if step.amount == minor(10)));
+            }
+        }
+    }
+    // All of it always can.
+    for (role, command) in
+        [(Role::Buyer, release(0, None)), (Role::Seller, refund(0, None)), (Role::Buyer, dispute(0, None))]
+    {
+        assert!(in_dinars(1_500).try_as(role, command).is_ok());
+    }
+}
+
+#[test]
+fn a_wallet_takes_any_part_back() {
+    let dinar = Currencies::default().find("KWD").unwrap();
+    let mut deal = Deal::created(&Offer { unit: dinar, ..Offer::with_fee(1_500, 0) }.paid_by_wallet());
+    deal.act(Role::Seller, refund(0, Some(3_335))).act(Role::Buyer, release(0, Some(1)));
 }

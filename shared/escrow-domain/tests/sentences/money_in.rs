@@ -1,15 +1,15 @@
 //! Payments: what funds, what is absorbed, what expires.
 
 use crate::fixture::{Deal, Offer, cancel, held, held_as, minor, new_payment, pending, sar};
-use escrow_domain::command::{Command, Fact, RefundOutcome};
+use escrow_domain::command::{Command, Fact, NewPayment, RefundOutcome};
 use escrow_domain::currency::Currencies;
-use escrow_domain::decide::{self, Outcome};
+use escrow_domain::decide::{self, Outcome, Page};
 use escrow_domain::effect::Task;
 use escrow_domain::escrow::MOST_PAYMENTS;
 use escrow_domain::id::GatewayName;
 use escrow_domain::lifecycle::{Role, Stage};
 use escrow_domain::money::Money;
-use escrow_domain::payment::{PaymentStatus, RefundOf};
+use escrow_domain::payment::{Mode, PaymentStatus, RefundOf};
 use escrow_domain::policy::{Kind, LONGEST_PROCESSING};
 use escrow_domain::refusal::{Misfit, Refusal, Undecided};
 use escrow_domain::time::Period;
@@ -163,6 +163,31 @@ fn the_webhook_may_come_before_the_page_is_stored() {
         (payment.status, payment.reference.as_deref(), &payment.url),
         (PaymentStatus::Paid, Some("cs_1"), &None)
     );
+}
+
+#[test]
+fn a_form_on_the_marketplaces_own_page_is_opened_paid_and_closed_like_a_page() {
+    let mut deal = pending();
+    let until = deal.now.after(Period::hours(1));
+    for _ in 0..2 {
+        let payment = NewPayment { mode: Mode::Elements, ..new_payment(&[0], until) };
+        deal.act(Role::Buyer, Command::AddPayment(payment));
+    }
+    for (number, intent) in [(1, "pi_1"), (2, "pi_2")] {
+        let form = Page { url: None, client_secret: Some("secret") };
+        let opened = decide::checkout_opened(&deal.escrow, number, intent, &form, until, deal.moment()).unwrap();
+        assert!(deal.commit_if_changed(opened));
+        let payment = &deal.escrow.payments[usize::from(number)];
+        let needs = (payment.mode, &payment.url, payment.client_secret.as_deref());
+        assert_eq!(needs, (Mode::Elements, &None, Some("secret")));
+    }
+    // The intent is both the reference of the payment and the capture that pays it.
+    let paid = deal.capture_of(1, "pi_1");
+    assert!(deal.fact(&paid));
+    assert_eq!(deal.stage(), Stage::Held);
+    assert!(deal.escrow.payments.iter().all(|payment| payment.client_secret.is_none()), "nobody can pay any more");
+    assert_eq!(deal.escrow.payments[2].status, PaymentStatus::Closing);
+    assert!(deal.escrow.effect(Task::ClosePayment(2)).is_some());
 }
 
 #[test]

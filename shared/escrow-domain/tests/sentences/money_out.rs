@@ -20,6 +20,17 @@ fn failed() -> RefundOutcome {
 }
 
 #[test]
+fn what_a_wallet_got_instead_explains_nothing_that_the_gateway_gives_back() {
+    let mut deal = refunding();
+    deal.refunded(0, RefundOutcome::Failed("closed".to_owned()));
+    deal.act(Role::Operator, resolve(Resolution::CreditWallet));
+    assert_eq!((deal.stage(), deal.in_wallet("usr_buyer")), (Stage::Refunded, 15_000));
+    // Somebody does it at the gateway as well: the buyer has it twice, and an operator must know.
+    assert!(deal.fact(&total_refunded(15_000)));
+    assert_eq!(deal.escrow.reviews.len(), 1);
+}
+
+#[test]
 fn no_money_moves_twice() {
     let mut deal = delivered();
     deal.act(Role::Buyer, release(None));
