@@ -1,9 +1,13 @@
 //! The main job and its branches, from the checkout to the last riyal.
 
+mod agreements;
 mod disputes;
 mod fees;
+mod milestones;
 mod payments;
+mod payouts;
 mod repetition;
+mod top_ups;
 
 use holdfast_tests::deal::Deal;
 use holdfast_tests::json::Look;
@@ -108,7 +112,8 @@ async fn what_was_delivered_is_released_by_itself_at_its_hour_and_not_before() {
         deal.stands().await.shows(json!({ "status": "delivered", "held": "150.00" }));
         holdfast.advance("PT1M").await;
         deal.stands().await.shows(json!({ "status": "released", "released": "150.00" }));
-        assert_eq!(deal.story().await, "create fund deliver auto_release");
+        // A day before, both sides are reminded.
+        assert_eq!(deal.story().await, "create fund deliver remind auto_release");
         let last = deal.journal().await.pop().unwrap();
         last.shows(json!({ "actor": { "role": "clock", "sub": null } }));
         holdfast.balance("usr_seller", "SAR").await.shows(json!({ "available": "135.00" }));
@@ -180,8 +185,11 @@ async fn after_the_window_a_buyer_cannot_withdraw_alone() {
     on_holdfast(async |holdfast| {
         let deal = holdfast.paid(json!({})).await;
         holdfast.advance("P1D").await;
-        deal.does(&holdfast.buyer, "cancel", json!({})).await.refuses(409, "too_late");
-        deal.stands().await.shows(json!({ "status": "held" }));
+        // It only asks, and asking again changes nothing.
+        let asked = json!({ "status": "held", "milestones": [{ "asked": { "by": "buyer", "for": "cancel" } }] });
+        deal.does(&holdfast.buyer, "cancel", json!({})).await.is(200).shows(asked.clone());
+        deal.does(&holdfast.buyer, "cancel", json!({})).await;
+        deal.stands().await.shows(asked);
         nothing_given_back(&deal).await;
     })
     .await;
@@ -195,7 +203,7 @@ async fn what_is_never_delivered_goes_back_after_thirty_days() {
         deal.stands().await.shows(json!({ "status": "held" }));
         holdfast.advance("PT1H").await;
         deal.stands().await.shows(json!({ "status": "refunded", "refunded": "150.00" }));
-        assert_eq!(deal.story().await, "create fund miss_delivery confirm_refund");
+        assert_eq!(deal.story().await, "create fund remind miss_delivery confirm_refund");
         given_back_once(&deal, 15_000).await;
     })
     .await;

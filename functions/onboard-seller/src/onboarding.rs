@@ -7,6 +7,7 @@ use escrow_domain::decide::Outcome;
 use escrow_domain::id::{GatewayName, UserId};
 use escrow_domain::refusal::Broken;
 use escrow_domain::seller::{AccountState, Seller, SellerAccount};
+use escrow_domain::time::Period;
 use escrow_gateways::{AccountAsk, CallError, Deadline, Gateway, Gateways};
 use escrow_http::app::App;
 use escrow_http::fields::invalid;
@@ -22,6 +23,8 @@ use std::time::Duration;
 const OPENING: Duration = Duration::from_secs(12);
 /// How long it may take for the page: after an opening, still within the function's 29 seconds.
 const LINKING: Duration = Duration::from_secs(10);
+/// How far the gateway's clock may be behind ours.
+const BEHIND: Period = Period::minutes(1);
 /// The longest address to send a seller back to, in bytes.
 const LONGEST_URL: usize = 1_000;
 /// The longest e-mail address, in bytes (RFC 5321, §4.5.3.1.3).
@@ -60,7 +63,7 @@ pub(crate) async fn begin(app: &App, gateways: &Gateways, incoming: &Incoming, o
         .await
         .map_err(refused)?;
     let shown = views::seller(&owner, Some(&seller), &app.store.wallets(&owner).await?);
-    Ok(Reply::ok(&views::seller_linked(shown, name, &link.url, link.expires_at)))
+    Ok(Reply::created(&views::seller_linked(shown, name, &link.url, link.expires_at)))
 }
 
 /// The seller, with the wish for an account at that gateway stored.
@@ -101,8 +104,8 @@ async fn opened(app: &App, gateway: &dyn Gateway, seller: Seller, ask: &AccountA
             let now = app.clock.now();
             let id = standing.account.clone();
             let seller = change(app, seller, |seller| seller.opened(name, &id, now)).await?;
-            // What the gateway says of it is as old as its answer.
-            let told = standing.told(name, now);
+            // It has no time of the gateway's. Whatever a notice tells of the new account is newer, also by a clock behind ours.
+            let told = standing.told(name, now.before(BEHIND));
             change(app, seller, |seller| seller.told(&told, now)).await
         }
         Err(failed @ CallError::ServerError { .. }) => {

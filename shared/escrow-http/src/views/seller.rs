@@ -37,18 +37,13 @@ struct OwnPolicyView {
     policy: PolicyView,
 }
 
-/// A seller, and the page on which they go on.
+/// The page on which a seller goes on.
 #[derive(Debug, Clone, Serialize)]
 pub struct SellerLinked {
-    seller: SellerView,
-    link: LinkView,
-}
-
-#[derive(Debug, Clone, Serialize)]
-struct LinkView {
     gateway: &'static str,
     url: String,
     expires_at: Option<String>,
+    seller: SellerView,
 }
 
 /// A seller with the policies of their wallets; one who never began has no accounts.
@@ -73,8 +68,7 @@ pub fn seller_linked(
     url: &str,
     expires_at: Option<Timestamp>,
 ) -> SellerLinked {
-    let link = LinkView { gateway: gateway.as_str(), url: url.to_owned(), expires_at: time_or_null(expires_at) };
-    SellerLinked { seller, link }
+    SellerLinked { gateway: gateway.as_str(), url: url.to_owned(), expires_at: time_or_null(expires_at), seller }
 }
 
 fn account(account: &SellerAccount) -> AccountView {
