@@ -3,6 +3,8 @@
 //! restores from backup. At every moment the wallet, the journals and the transfers at the gateway agree, and nobody is paid twice. In
 //! the end everything is settled.
 
+mod gateway;
+
 use super::purse::{KEY_LIFE, STRIPE, by_stripe, money, wallet_of};
 use crate::fixture::{START, actor, minor, sar, user};
 use escrow_domain::command::Attempt;
@@ -19,6 +21,7 @@ use escrow_domain::refusal::{Misfit, Undecided};
 use escrow_domain::time::{Period, Timestamp};
 use escrow_domain::wallet::{LineKind, MovedBy, Wallet, WalletMove};
 use escrow_domain::work::NotFound;
+use gateway::{Answer, Loose, Transfer};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
 use std::collections::BTreeMap;
@@ -28,9 +31,6 @@ use std::collections::BTreeMap;
 fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(2_000)
 }
-
-/// How long the gateway really repeats its answer to a key: longer than is counted on.
-const REMEMBERS: Period = Period::hours(24);
 
 /// What a worker may do wrong here, to see that it would be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,33 +60,6 @@ fn step() -> impl Strategy<Value = Step> {
         choice,
         share,
     })
-}
-
-/// What the gateway answers to a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Answer {
-    /// Made: the transfer of that index.
-    Made(usize),
-    /// No, for good.
-    Refused,
-    /// No, for now.
-    NotNow,
-    /// A 5xx.
-    Broken,
-}
-
-struct Transfer {
-    payout: PayoutId,
-    units: i64,
-    reversed: i64,
-}
-
-/// A request that nobody waits for any more, and that may still arrive.
-#[derive(Clone)]
-struct Loose {
-    payout: usize,
-    key: String,
-    dies: Timestamp,
 }
 
 #[derive(Clone, Copy)]
@@ -258,58 +231,6 @@ impl World {
             return Err("money appeared or vanished".to_owned());
         }
         Ok(())
-    }
-
-    // The gateway.
-
-    fn arrive(&mut self, at: usize, key: &str, choice: u8) -> Answer {
-        if let Some((since, answer)) = self.answers.get(key)
-            && self.now < since.after(REMEMBERS)
-        {
-            return *answer;
-        }
-        let payout = &self.books.payouts[at];
-        let answer = match choice % 8 {
-            0..=3 => {
-                let (payout, units) = (payout.id, payout.money.amount.units());
-                self.made.push(Transfer { payout, units, reversed: 0 });
-                Answer::Made(self.made.len() - 1)
-            }
-            // A request that was refused before it was looked at is not remembered.
-            4 if choice < 128 => return Answer::Refused,
-            4 => Answer::Refused,
-            5 => return Answer::NotNow,
-            6 => Answer::NotNow,
-            _ => Answer::Broken,
-        };
-        self.answers.insert(key.to_owned(), (self.now, answer));
-        answer
-    }
-
-    fn tell_sent(&mut self, index: usize) -> Played {
-        let transfer = &self.made[index];
-        let (id, units) = (transfer.payout, transfer.units);
-        let Some(at) = self.books.payouts.iter().position(|payout| payout.id == id) else { return Ok(()) };
-        let reference = format!("tr_{index}");
-        let operation = Operation::of_gateway(STRIPE, &reference, "sent");
-        let fact =
-            PayoutFact::Transfer { gateway: STRIPE, reference, money: money(units), outcome: TransferOutcome::Sent };
-        self.decide(at, Actor::gateway(), operation, PayoutCommand::Fact(fact))
-    }
-
-    fn tell_reversed(&mut self, (index, total): (usize, i64)) -> Played {
-        let transfer = &self.made[index];
-        let (id, units) = (transfer.payout, transfer.units);
-        let Some(at) = self.books.payouts.iter().position(|payout| payout.id == id) else { return Ok(()) };
-        let fact = PayoutFact::Reversed {
-            gateway: STRIPE,
-            reference: format!("tr_{index}"),
-            money: money(units),
-            total: money(total),
-            reason: None,
-        };
-        let operation = Operation::of_gateway(STRIPE, &format!("trr_{index}_{total}"), "reversed");
-        self.decide(at, Actor::gateway(), operation, PayoutCommand::Fact(fact))
     }
 
     // The workers.
