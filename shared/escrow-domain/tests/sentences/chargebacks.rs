@@ -458,6 +458,42 @@ proptest! {
         prop_assert!(!told.escrow.freezes.iter().any(|freeze| freeze.reason == "fraudulent"), "all are over");
         prop_assert!(!told.ledger().contains_key("chargebacks:stripe"), "all is booked");
     }
+
+    #[test]
+    fn whether_a_refund_ends_before_or_after_a_loss_changes_nothing_about_the_money(
+        (refunded, lost) in (1_i64..=15_000, 1_i64..=15_000),
+        (pending, made) in (any::<bool>(), any::<bool>()),
+        order in Just((0_usize..4).collect::<Vec<_>>()).prop_shuffle(),
+    ) {
+        // Nothing is the seller's: of what is, a loss that comes first takes more.
+        let play = |order: &[usize]| {
+            let mut deal = held();
+            deal.act(Role::Seller, refund(Some(refunded)));
+            let claim = deal.escrow.claim(Task::Refund(0), [1; 16], deal.moment()).unwrap();
+            deal.commit(claim);
+            if pending {
+                deal.refunded(0, RefundOutcome::Pending);
+            }
+            let outcome = if made { RefundOutcome::Succeeded } else { RefundOutcome::Failed("closed".to_owned()) };
+            let chargeback = told_of("du_1", "pi_1", minor(lost).of(sar()));
+            let facts = [
+                deal.refund_told(0, outcome),
+                Fact::ChargebackOpened { chargeback, reason: "fraudulent".to_owned() },
+                taken_of("du_1", "pi_1", lost),
+                lost_of("du_1", "pi_1", lost),
+            ];
+            for at in order {
+                deal.fact(&facts[*at]);
+            }
+            let money = deal.escrow.milestones[0].money;
+            (deal.ledger(), money.held, money.refunding, money.refunded)
+        };
+        let (one, other) = (play(&[0, 1, 2, 3]), play(&order));
+        prop_assert_eq!(&one, &other);
+        let back = if made { refunded } else { 0 } + lost;
+        let owed = one.0.get("receivable:usr_buyer").copied().unwrap_or(0);
+        prop_assert_eq!(owed, (back - 15_000).max(0), "the buyer owes what came back more than once, and nothing else");
+    }
 }
 
 #[test]
