@@ -82,11 +82,13 @@ pub enum Refusal {
         /// What there is.
         most: Money,
     },
-    /// A part that no gateway could pay back exactly.
-    #[error("with its share of the fee, what goes back must be a multiple of {step} {}", step.currency)]
+    /// A part that no gateway could pay back exactly, or that leaves such a part.
+    #[error("with its share of the fee, every part that can go back must be a multiple of {step} {}", step.currency)]
     AmountStep {
         /// The smallest step.
         step: Money,
+        /// What names the part, as the API writes it.
+        field: &'static str,
     },
     /// The other side has made no offer.
     #[error("the other side has made no offer")]

@@ -3,6 +3,7 @@
 use super::draft::{Draft, next_number};
 use super::guard::{guard, pick};
 use super::moves::part_of;
+use super::payable;
 use crate::dispute::{self, Dispute, DisputeStatus, Evidence, MOST_EVIDENCE, MOST_EVIDENCE_A_SIDE, NewEvidence};
 use crate::journal::Part;
 use crate::lifecycle::{Role, Stage, Transition};
@@ -26,7 +27,12 @@ pub(super) fn open(
     draft.record(Transition::Dispute, Some(Part::Dispute(number)), hash_of(&brought), None)?;
     draft.evidence.extend(brought);
     let amount = part_of(draft, index, Bucket::Held, amount)?;
+    let is_part = amount < draft.milestone(index)?.money.held;
     draft.shift(index, Bucket::Held, Bucket::Disputed, amount)?;
+    if is_part {
+        let known = draft.escrow.refunds.len();
+        payable::check(draft, index, known, "amount")?;
+    }
     let there = draft.milestone(index)?.clone();
     let running = there.auto_release_at.or(there.deliver_by);
     let from = draft.clock_starts();
@@ -173,13 +179,9 @@ pub(super) fn divide(draft: &mut Draft, index: u8, to_buyer: Minor) -> Result<()
     }
     let known = draft.escrow.refunds.len();
     settle(draft, index, to_buyer)?;
-    // Whoever divides is free to name any part, so this is where a refund could arise that no gateway can make.
-    let step = Minor::new(currency.payable_step())?;
-    let mut promised = draft.escrow.refunds.iter().skip(known);
-    if to_buyer < locked && promised.any(|refund| refund.amount.units().checked_rem(step.units()) != Some(0)) {
-        return Err(Refusal::AmountStep { step: step.of(currency) }.into());
-    }
-    Ok(())
+    // All to one side is never refused: somebody must be able to end it.
+    let is_part = !to_buyer.is_zero() && to_buyer < locked;
+    if is_part { payable::check(draft, index, known, "to_buyer") } else { Ok(()) }
 }
 
 /// What the pinned default says, when the time of a dispute is over.

@@ -4,6 +4,7 @@ use super::disputes;
 use super::draft::Draft;
 use super::guard::{guard, pick};
 use super::moves::{operators_bucket, part_of};
+use super::payable;
 use crate::journal::Part;
 use crate::lifecycle::{Role, Transition};
 use crate::milestone::Bucket;
@@ -51,8 +52,10 @@ pub(super) fn give(
         let to_buyer = if to == Side::Buyer { part } else { Minor::ZERO };
         disputes::overrule(draft, index, part, to_buyer)?;
     }
+    let (is_part, known) = (part < draft.milestone(index)?.money.get(from), draft.escrow.refunds.len());
     match to {
-        Side::Seller => draft.pay_seller(index, from, part),
-        Side::Buyer => draft.refund_buyer(index, from, part),
+        Side::Seller => draft.pay_seller(index, from, part)?,
+        Side::Buyer => draft.refund_buyer(index, from, part)?,
     }
+    if is_part { payable::check(draft, index, known, "amount") } else { Ok(()) }
 }

@@ -19,6 +19,7 @@ mod lapse;
 mod moves;
 mod offers;
 mod overlays;
+mod payable;
 mod tick;
 mod unasked;
 

@@ -204,7 +204,7 @@ fn a_ruling_that_no_gateway_could_pay_back_exactly_is_refused() {
     let mut deal = Deal::created(&Offer { unit: dinar, ..Offer::of(Kind::Service) });
     deal.page_opened().paid().act(Role::Buyer, dispute(None)).wait(Period::days(2));
     let refused = deal.refusal(Role::Arbiter, rule(3_335));
-    assert!(matches!(refused, Refusal::AmountStep { step } if step.amount == minor(10)), "{refused}");
+    assert!(matches!(refused, Refusal::AmountStep { step, .. } if step.amount == minor(10)), "{refused}");
     assert!(deal.try_as(Role::Arbiter, rule(3_330)).is_ok());
     assert!(deal.try_as(Role::Arbiter, rule(0)).is_ok());
     assert!(deal.try_as(Role::Arbiter, rule(15_000)).is_ok());

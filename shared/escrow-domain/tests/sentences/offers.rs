@@ -89,7 +89,7 @@ fn an_offer_is_of_what_is_locked_and_of_what_a_gateway_can_pay_back() {
     let mut deal = Deal::created(&Offer { unit: dinar, ..Offer::of(Kind::Service) });
     deal.page_opened().paid().act(Role::Buyer, crate::fixture::dispute(None));
     let refused = deal.refusal(Role::Seller, propose(3_335));
-    assert!(matches!(refused, Refusal::AmountStep { step } if step.amount == minor(10)), "{refused}");
+    assert!(matches!(refused, Refusal::AmountStep { step, .. } if step.amount == minor(10)), "{refused}");
     for payable in [0, 3_330, 15_000] {
         assert!(deal.try_as(Role::Seller, propose(payable)).is_ok());
     }

@@ -72,7 +72,7 @@ impl From<&Refusal> for Problem {
             }
             Refusal::ReasonRequired => Self::input(Code::of(refusal), "/reason", sentence(refusal)),
             Refusal::AmountTooLarge { .. } => Self::input(Code::of(refusal), "/amount", sentence(refusal)),
-            Refusal::AmountStep { .. } => Self::input(Code::of(refusal), "/to_buyer", sentence(refusal)),
+            Refusal::AmountStep { field, .. } => Self::input(Code::of(refusal), format!("/{field}"), sentence(refusal)),
             Refusal::UntilRequired | Refusal::UntilOutOfBounds { .. } => {
                 Self::input(Code::of(refusal), "/until", sentence(refusal))
             }
@@ -202,7 +202,7 @@ mod tests {
             Refusal::DisputesUsedUp,
             Refusal::ReasonRequired,
             Refusal::AmountTooLarge { most },
-            Refusal::AmountStep { step: most },
+            Refusal::AmountStep { step: most, field: "to_buyer" },
             Refusal::NothingProposed,
             Refusal::ProposalGone,
             Refusal::OwnProposal,
