@@ -163,7 +163,7 @@ CANARIES = [
         "shared/escrow-domain/src/wallet.rs",
         "if amount > self.available {",
         "if amount > self.available.plus(self.pending)? {",
-        [(DOMAIN, "payouts::wallets"), (DOMAIN, "payouts::by_hand")],
+        [(DOMAIN, "payouts::wallets"), (DOMAIN, "payouts::lives::in_no_life")],
     ),
     Canary(
         "wallet-spends-beside-its-debt",

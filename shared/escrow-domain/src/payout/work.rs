@@ -62,6 +62,8 @@ impl Payout {
         draft.effect()?.claim(token, now)?;
         draft.payout.status = PayoutStatus::Sending;
         draft.payout.sending_since = self.sending_since.or(Some(now.at));
+        // A hold is over once it is claimed; what the gateway said is kept, since it counts how long it has been saying so.
+        draft.payout.waiting = self.waiting.clone().filter(|waiting| waiting.cause == WaitCause::Gateway);
         draft.finish()
     }
 

@@ -130,6 +130,7 @@ fn a_wallet_on_hold_stops_what_was_not_sent_and_has_the_rest_found_out() {
     purse.sleep_until_due().hold(None);
     assert_eq!(purse.plan(), Plan::Send);
     purse.claim(1);
+    assert_eq!(purse.payout.waiting, None, "the hold is over");
     purse.wait(LEASE).hold(Some("a break"));
     assert_eq!(purse.plan(), Plan::LookUp, "it may have been sent");
     purse.wait(QUIET);
