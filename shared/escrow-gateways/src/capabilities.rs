@@ -170,12 +170,6 @@ impl Capabilities {
         }
     }
 
-    /// Whether a buyer can pay there.
-    #[must_use]
-    pub fn has_mode(&self, mode: Mode) -> bool {
-        self.modes.contains(&mode)
-    }
-
     /// Whether a buyer can pay in this way and this currency; without a way, whether the gateway takes the currency.
     #[must_use]
     pub fn offers(&self, method: Option<Method>, currency: Currency) -> bool {
@@ -386,8 +380,8 @@ mod tests {
             let row = Capabilities::of(gateway);
             let sends = matches!(row.payouts, Payouts::Transfers | Payouts::Batches);
             assert!(!sends || row.keys.payout.is_some() || row.payout_look_up, "{gateway}");
-            assert!(row.has_mode(Mode::Hosted), "{gateway}");
-            assert_eq!(row.has_mode(Mode::Elements), gateway == GatewayName::Stripe, "{gateway}");
+            assert!(row.modes.contains(&Mode::Hosted), "{gateway}");
+            assert_eq!(row.modes.contains(&Mode::Elements), gateway == GatewayName::Stripe, "{gateway}");
         }
         assert_eq!(Capabilities::of(GatewayName::Stripe).keys.payout.map(|life| life.safe), Some(Period::hours(20)));
     }
