@@ -2,6 +2,7 @@
 //!
 //! Each cell is played on an escrow of its own in which the call would be possible, so that only the caller decides.
 
+use escrow_domain::time::{Period, Timestamp};
 use holdfast_tests::api::{Call, Caller};
 use holdfast_tests::contract::operations;
 use holdfast_tests::deal::{Deal, order};
@@ -42,6 +43,30 @@ async fn possible(holdfast: &Stack, operation: &str, who: &Caller) -> Call {
         "deliver" => command(holdfast.paid(none()).await, "deliver", none()),
         "requestChanges" => command(holdfast.delivered(none()).await, "request-changes", none()),
         "refund" => command(holdfast.delivered(none()).await, "refund", json!({ "reason": "It is not." })),
+        "extend" => {
+            // As far as the buyer may move it, and the seller may ask.
+            let deal = holdfast.paid(none()).await;
+            let by = deal.stands().await.text("/milestones/0/deliver_by").parse::<Timestamp>().unwrap();
+            command(deal, "extend", json!({ "until": by.after(Period::days(1)).to_string() }))
+        }
+        "addEvidence" => {
+            let piece = json!({ "type": "file", "uri": "https://files.example/1" });
+            command(open_dispute(holdfast).await, "dispute/evidence", json!({ "evidence": [piece] }))
+        }
+        "proposeSplit" => command(open_dispute(holdfast).await, "dispute/propose", json!({ "to_buyer": "1.00" })),
+        "acceptSplit" => {
+            // The offer is the other side's; of whoever has no side, the buyer's.
+            let deal = open_dispute(holdfast).await;
+            let by = if who.sub == holdfast.buyer.sub { &holdfast.seller } else { &holdfast.buyer };
+            let offered = deal.does(by, "dispute/propose", json!({ "to_buyer": "1.00" })).await.is(200);
+            command(deal, "dispute/accept", json!({ "proposal": offered.text("/dispute/proposal/id") }))
+        }
+        "listEvidence" => who.get(&open_dispute(holdfast).await.path("evidence?limit=1")),
+        "getChargebackEvidence" => who.get(&open_dispute(holdfast).await.path("chargeback-evidence")),
+        "listDisputes" => {
+            open_dispute(holdfast).await;
+            who.get("/v1/disputes?limit=1")
+        }
         "cancel" => command(holdfast.checkout(none()).await, "cancel", json!({ "reason": "Found another." })),
         "dispute" => command(holdfast.delivered(none()).await, "dispute", json!({ "reason": "It does not open." })),
         "withdrawDispute" => command(holdfast.disputed(none()).await, "dispute/withdraw", none()),
@@ -70,6 +95,15 @@ async fn possible(holdfast: &Stack, operation: &str, who: &Caller) -> Call {
         "receiveWebhook" => who.post("/v1/webhooks/stripe").json(&json!({ "id": "evt_1" })),
         new => panic!("the matrix does not know how to call {new}: give it a row"),
     }
+}
+
+/// An escrow in dispute, to which both sides may still bring evidence.
+async fn open_dispute(holdfast: &Stack) -> Deal<'_> {
+    let deal = holdfast.delivered(json!({})).await;
+    let evidence = json!([{ "type": "file", "uri": "https://files.example/0" }]);
+    let dispute = json!({ "reason": "It does not open.", "evidence": evidence });
+    deal.does(&holdfast.buyer, "dispute", dispute).await.is(200);
+    deal
 }
 
 /// An escrow whose refund has failed at the gateway, so that somebody must decide.
@@ -156,6 +190,10 @@ async fn check_actions(holdfast: &Stack, deal: &Deal<'_>, who: &Caller) {
             "refund" => ("refund", json!({ "reason": "x" })),
             "dispute" => ("dispute", json!({ "reason": "x" })),
             "withdraw_dispute" => ("dispute/withdraw", json!({})),
+            "add_evidence" => {
+                ("dispute/evidence", json!({ "evidence": [{ "type": "file", "uri": "https://files.example/1" }] }))
+            }
+            "propose" => ("dispute/propose", json!({ "to_buyer": "1.00" })),
             "rule" => ("dispute/rule", json!({ "to_buyer": "0", "reason": "x" })),
             "freeze" => ("freeze", json!({ "reason": "x" })),
             "unfreeze" => ("unfreeze", json!({ "reason": "x" })),

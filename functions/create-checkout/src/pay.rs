@@ -59,7 +59,7 @@ impl Wish {
     pub(crate) fn way<'a>(&self, gateways: &'a Gateways) -> Answer<Way<'a>> {
         match (self.gateway.as_deref(), self.funding.as_deref()) {
             (Some(name), None) => Ok(Way::Gateway(configured(gateways, gateway_name(name)?)?)),
-            (None, Some("wallet")) => self.from_wallet(),
+            (None, Some("wallet")) => self.out_of_wallet(),
             (None, Some(_)) => Err(invalid("/funding", "the only other funding is \"wallet\"")),
             (None, None) => Err(invalid("/gateway", "name the gateway to pay at, such as \"stripe\"")),
             (Some(_), Some(_)) => Err(invalid("/funding", "name a gateway or a funding, not both")),
@@ -67,7 +67,7 @@ impl Wish {
     }
 
     /// A wallet knows no page and no other unit: whoever names one means something else.
-    fn from_wallet<'a>(&self) -> Answer<Way<'a>> {
+    fn out_of_wallet<'a>(&self) -> Answer<Way<'a>> {
         let given = [("/method", &self.method), ("/mode", &self.mode), ("/pay_in", &self.pay_in)];
         match given.iter().find(|(_, field)| field.is_some()) {
             Some((pointer, _)) => Err(invalid(pointer, "left out where the wallet pays")),

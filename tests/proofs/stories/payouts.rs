@@ -359,10 +359,7 @@ async fn a_statement_is_told_by_time_and_in_other_forms() {
             .await
             .is(200)
             .shows(json!({ "data": [{ "type": "release" }], "next_cursor": null }));
-        lines(&format!("&from={day_after}"))
-            .await
-            .is(200)
-            .shows(json!({ "data": [{ "type": "payout" }] }));
+        lines(&format!("&from={day_after}")).await.is(200).shows(json!({ "data": [{ "type": "payout" }] }));
         let csv = lines("&format=csv&limit=1").await;
         assert_eq!(csv.header("content-type"), Some("text/csv; charset=utf-8"));
         let next = csv.header("x-next-cursor").unwrap().to_owned();
