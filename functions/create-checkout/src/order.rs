@@ -332,3 +332,77 @@ impl PolicyField {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use escrow_domain::currency::Currencies;
+    use escrow_domain::fees::FeeSchedule;
+    use serde_json::json;
+
+    fn order(changes: &serde_json::Value) -> Order {
+        let mut order = json!({
+            "kind": "project", "subject": { "type": "contract", "id": "1" }, "buyer": "usr_buyer", "seller": "usr_seller",
+            "currency": "KWD", "gateway": "stripe",
+        });
+        for (name, value) in changes.as_object().unwrap() {
+            order[name] = value.clone();
+        }
+        serde_json::from_value(order).unwrap()
+    }
+
+    fn parts(changes: &serde_json::Value) -> Result<Vec<(String, i64)>, String> {
+        let kwd = Currencies::default().find("KWD").unwrap();
+        let parts = order(changes).parts(kwd).map_err(|problem| problem.into_reply("r").body().to_owned())?;
+        Ok(parts.into_iter().map(|(title, amount)| (title, amount.units())).collect())
+    }
+
+    #[test]
+    fn a_deal_has_one_price_or_up_to_fifty_parts() {
+        let work = |units| vec![("Work".to_owned(), units)];
+        assert_eq!(parts(&json!({ "amount": "1.5" })), Ok(work(1_500)));
+        assert_eq!(parts(&json!({ "milestones": [{ "amount": "0.010" }] })), Ok(work(10)));
+        let fifty = vec![json!({ "amount": "1" }); 50];
+        assert_eq!(parts(&json!({ "milestones": fifty })).map(|parts| parts.len()), Ok(50));
+        let refused = |changes| parts(&changes).unwrap_err();
+        for bad in [
+            json!({}),
+            json!({ "amount": "1", "milestones": [{ "amount": "1" }] }),
+            json!({ "milestones": [] }),
+            json!({ "milestones": vec![json!({ "amount": "1" }); 51] }),
+        ] {
+            assert!(refused(bad.clone()).contains("\"code\":\"body_invalid\""), "{bad}");
+        }
+        let second = refused(json!({ "milestones": [{ "amount": "1" }, { "amount": "0" }] }));
+        assert!(second.contains("/milestones/1/amount") && second.contains("amount_invalid"), "{second}");
+        let title = refused(json!({ "milestones": [{ "title": "a".repeat(101), "amount": "1" }] }));
+        assert!(title.contains("/milestones/0/title"), "{title}");
+    }
+
+    #[test]
+    fn the_fee_of_the_whole_is_shared_out_to_the_last_unit() {
+        let kwd = Currencies::default().find("KWD").unwrap();
+        let minor = |units| Minor::new(units).unwrap();
+        let given: Vec<(String, Minor)> = [333, 333, 335].map(|units| ("Work".to_owned(), minor(units))).into();
+        let whole = minor(1_001).of(kwd);
+        let quote = Quote::new(Kind::Project, whole, FeePayer::Split, &FeeSchedule::rate(1_000)).unwrap();
+        let milestones = with_fees(&quote, given).unwrap();
+        let sum = |part: fn(&Fee) -> Minor| Minor::sum(milestones.iter().map(|(_, _, fee)| part(fee))).unwrap();
+        assert_eq!((sum(|fee| fee.buyer), sum(|fee| fee.seller)), (quote.fee.buyer, quote.fee.seller));
+        assert_eq!(charged(&milestones, &[0, 1, 2]).unwrap(), quote.charged);
+        // Each alone must be an amount that a gateway can move and give back.
+        assert!(check_steps(&milestones, kwd, "/milestones").is_err());
+    }
+
+    #[test]
+    fn the_first_payment_pays_what_is_named_or_everything() {
+        let funded = |names: Option<&[&str]>| {
+            let names: Option<Vec<String>> = names.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+            funded(names.as_deref(), 3).map_err(|problem| problem.code().as_str())
+        };
+        assert_eq!(funded(None), Ok(vec![0, 1, 2]));
+        assert_eq!(funded(Some(&["m3", "m1"])), Ok(vec![2, 0]));
+        assert_eq!(funded(Some(&["m4"])), Err("milestone_unknown"));
+        assert_eq!(funded(Some(&[])), Err("body_invalid"));
+    }
+}

@@ -208,3 +208,72 @@ fn return_url(given: Option<String>, default: Option<&String>, pointer: &'static
         Err(invalid(pointer, "an https address of at most 1000 characters"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use escrow_http::config::Variables;
+
+    fn config() -> Config {
+        let given = [
+            ("HOLDFAST_TABLE", "t"),
+            ("HOLDFAST_DEVELOPMENT_KEY", "0707070707070707070707070707070707070707070707070707070707070707"),
+            ("HOLDFAST_UNITS", "COIN:0:QAR:10,GEM:2"),
+        ];
+        Config::from_variables(Variables::new(given.map(|(name, value)| (name.to_owned(), value.to_owned())))).unwrap()
+    }
+
+    /// What the gateway is asked for, or the code of the refusal.
+    fn asked(amount: &str, code: &str, pay_in: Option<&str>) -> Result<String, &'static str> {
+        let config = config();
+        let charged = Money::parse(amount, config.currencies.find(code).unwrap()).unwrap();
+        let wish = Wish { pay_in: pay_in.map(str::to_owned), ..Wish::default() };
+        let asked = wish.at_gateway(charged, &config, "/amount");
+        asked.map(|money| format!("{money} {}", money.currency)).map_err(|problem| problem.code().as_str())
+    }
+
+    #[test]
+    fn coins_are_paid_in_the_currency_that_they_are_sold_in() {
+        assert_eq!(asked("500", "COIN", None), Ok("50.00 QAR".to_owned()));
+        assert_eq!(asked("1", "COIN", Some("QAR")), Ok("0.10 QAR".to_owned()));
+        assert_eq!(asked("500", "COIN", Some("SAR")), Err("pay_in_unsupported"));
+        assert_eq!(asked("5.00", "GEM", None), Err("pay_in_unsupported"), "nobody says what it costs");
+        assert_eq!(asked("5.00", "SAR", None), Ok("5.00 SAR".to_owned()));
+        assert_eq!(asked("5.00", "SAR", Some("SAR")), Ok("5.00 SAR".to_owned()));
+        assert_eq!(asked("5.00", "SAR", Some("QAR")), Err("pay_in_unsupported"));
+    }
+
+    #[test]
+    fn a_wallet_knows_no_page_and_no_other_unit() {
+        let gateways = Gateways::default();
+        let way = |wish: Wish| match wish.way(&gateways) {
+            Ok(Way::Wallet) => "wallet",
+            Ok(Way::Gateway(_)) => "gateway",
+            Err(problem) => problem.code().as_str(),
+        };
+        let wallet = || Wish { funding: Some("wallet".into()), ..Wish::default() };
+        let some = || Some("x".to_owned());
+        assert_eq!(way(wallet()), "wallet");
+        for wish in [
+            Wish { method: some(), ..wallet() },
+            Wish { mode: some(), ..wallet() },
+            Wish { pay_in: some(), ..wallet() },
+            Wish { gateway: some(), ..wallet() },
+            Wish { funding: some(), ..Wish::default() },
+            Wish::default(),
+        ] {
+            assert_eq!(way(wish), "body_invalid");
+        }
+        assert_eq!(way(Wish { gateway: some(), ..Wish::default() }), "gateway_unknown");
+        assert_eq!(way(Wish { gateway: Some("fatora".into()), ..Wish::default() }), "gateway_not_configured");
+    }
+
+    #[test]
+    fn what_the_buyer_reads_is_short() {
+        assert_eq!(description("job", "42", &[]), "job 42");
+        assert_eq!(description("contract", "7", &["Design", "Build"]), "contract 7: Design, Build");
+        let long = "ش".repeat(100);
+        let cut = description("contract", "7", &[&long, &long]);
+        assert!(cut.chars().count() == LONGEST_DESCRIPTION && cut.ends_with('…'), "{cut}");
+    }
+}
