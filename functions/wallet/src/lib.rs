@@ -26,6 +26,7 @@ pub async fn handle(app: &App, incoming: Incoming) -> Answer<Reply> {
         ("GET", ["wallets", _, "transactions"]) => statement::list(app, &incoming, &caller).await,
         ("GET", ["wallets", _, "payouts"]) => payouts::list_of_owner(app, &incoming, &caller).await,
         ("POST", ["wallets", _, "payouts"]) => payouts::ask(app, &incoming, &caller).await,
+        ("GET", ["wallets", _, "top-ups"]) => top_ups::list(app, &incoming, &caller).await,
         ("GET", ["top-ups", _]) => top_ups::show(app, &incoming, &caller).await,
         ("GET", ["payouts"]) => payouts::list_waiting(app, &incoming, &caller).await,
         ("POST", ["payouts"]) => bulk::ask_all(app, &incoming, &caller).await,

@@ -42,6 +42,9 @@ async fn a_top_up_is_credited_once_however_often_it_is_told() {
             "type": "top_up", "amount": "200.00", "top_up": opened["top_up"]["id"], "escrow": null, "event": null,
         }] }));
         let id = opened.text("/top_up/id");
+        let all = holdfast.buyer.get(TOP_UPS).send().await.is(200);
+        all.shows(json!({ "data": [{ "id": id, "status": "paid" }], "next_cursor": null }));
+        holdfast.stranger.get(TOP_UPS).send().await.refuses(404, "not_found");
         holdfast.stranger.get(&format!("/v1/top-ups/{id}")).send().await.refuses(404, "not_found");
     })
     .await;
@@ -108,6 +111,34 @@ async fn a_gateway_that_is_down_leaves_a_top_up_that_carries_on() {
         let opened = ask(holdfast, "again", body).await.is(201);
         pay(holdfast, &opened, json!({ "outcome": "paid" })).await;
         holdfast.balance("usr_buyer", "SAR").await.shows(json!({ "available": "20.00" }));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_card_holder_takes_back_is_claimed_from_the_wallet_and_then_owed() {
+    on_holdfast(async |holdfast| {
+        let body = json!({ "currency": "SAR", "amount": "200.00", "gateway": "stripe" });
+        let opened = ask(holdfast, "taken", body).await.is(201);
+        pay(holdfast, &opened, json!({ "outcome": "paid" })).await;
+        let wish = json!({ "currency": "SAR", "amount": "150.00", "gateway": "manual" });
+        holdfast.buyer.post("/v1/wallets/usr_buyer/payouts").once().json(&wish).send().await.is(201);
+        let intents = holdfast.sandbox().await;
+        let intent = intents.list("/payment_intents")[0].text("/id").to_owned();
+        let path = format!("/_local/sandbox/stripe/payment_intents/{intent}/chargeback");
+        let dispute = holdfast.api.post(&path).json(&json!({})).send().await.is(200);
+        holdfast.settle().await;
+        holdfast
+            .balance("usr_buyer", "SAR")
+            .await
+            .shows(json!({ "available": "0.00", "pending": "150.00", "debt": "150.00" }));
+        let path = format!("/_local/sandbox/stripe/disputes/{}", dispute.text("/id"));
+        holdfast.api.post(&path).json(&json!({ "status": "won" })).send().await.is(200);
+        holdfast.settle().await;
+        holdfast
+            .balance("usr_buyer", "SAR")
+            .await
+            .shows(json!({ "available": "50.00", "pending": "150.00", "debt": "0.00" }));
     })
     .await;
 }
