@@ -68,7 +68,7 @@ impl<'a> Books<'a> {
                 self.report.parked = self.report.parked.saturating_add(u64::from(parked.is_some()));
             }
             // Parts of aggregates that are read with them, and things without money.
-            Ok(Stored::Page(_) | Stored::Evidence(_) | Stored::Seller(_) | Stored::Account(_)) => {}
+            Ok(Stored::Page(_) | Stored::Evidence(_) | Stored::Seller(_) | Stored::Account(_) | Stored::Beside) => {}
             Err(unreadable) => self.report.broken(&item.key.to_string(), None, unreadable.to_string()),
         }
         Ok(())
