@@ -22,7 +22,7 @@ use escrow_http::metrics::Measure;
 use escrow_store::group::{Ended, Planned};
 use escrow_store::keys::{DUE_SHARDS, Key, KeyKind};
 use escrow_store::lists::{DueEntry, Loaded};
-use escrow_store::postpone::Seen;
+use escrow_store::postpone::{Postponed, Seen};
 use escrow_store::{ChangeError, Start, StoreError};
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -281,8 +281,10 @@ async fn put_off(app: &App, key: &Key, seen: &Seen, why: &str, swept: &mut Swept
 
 /// Moves an item back in the index. One that cannot be moved is met again in a minute; whatever lies behind it is not to wait for that.
 async fn postpone(app: &App, key: &Key, seen: &Seen, line: &Line) {
-    if let Err(error) = app.store.postpone(key, seen, app.clock.now()).await {
-        line.failure(format!("{key} could not be put off: {error}"));
+    match app.store.postpone(key, seen, app.clock.now()).await {
+        Ok(Postponed::Until(_) | Postponed::Moved) => {}
+        Ok(Postponed::Stopped) => line.failure(format!("{key} is tried no more: an operator must look at it")),
+        Err(error) => line.failure(format!("{key} could not be put off: {error}")),
     }
 }
 

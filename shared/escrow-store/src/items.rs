@@ -54,6 +54,12 @@ impl Token {
         Self(rand::random())
     }
 
+    /// The token of the write that put this item; `None` if it has none.
+    pub(crate) fn of(item: &Item) -> Option<Self> {
+        let blob = item.get(attribute::TOKEN).and_then(|value| value.as_b().ok())?;
+        blob.as_ref().try_into().ok().map(Self)
+    }
+
     /// As DynamoDB's `ClientRequestToken`: at most 36 characters.
     pub(crate) fn as_request_token(&self) -> String {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -299,7 +305,11 @@ pub(crate) fn to_evidence(item: Item, escrow: EscrowId, dispute: u16, number: u1
 }
 
 /// Reads what changes: it has a version.
-fn versioned<T>(mut item: Item, key: &Key, read: impl FnOnce(Item, u64) -> Result<T, String>) -> Result<T, Unreadable> {
+pub(crate) fn versioned<T>(
+    mut item: Item,
+    key: &Key,
+    read: impl FnOnce(Item, u64) -> Result<T, String>,
+) -> Result<T, Unreadable> {
     let corrupt = |why: String| Unreadable::Corrupt { key: key.clone(), why };
     match open(&mut item, key)? {
         Some(version) if version > 0 => read(item, version).map_err(corrupt),

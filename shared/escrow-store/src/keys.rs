@@ -83,6 +83,8 @@ impl Key {
             (Some(("S", _)), "S") => KeyKind::Seller,
             (Some(("G", _)), "G") => KeyKind::Account,
             (Some(("I", _)), "I") => KeyKind::Inbox,
+            (Some(("I", _)), piece) if piece.starts_with("I#") => KeyKind::Beside,
+            (Some(("F", _)), "F") | (Some(("R", "reconcile")), "R") => KeyKind::Beside,
             (Some(("W", rest)), sort) if rest.contains('#') && sort.starts_with("L#") => KeyKind::WalletLine,
             (Some(("W", rest)), _) if !rest.contains('#') => KeyKind::Wallet,
             (Some(_) | None, _) => KeyKind::Other,
@@ -119,6 +121,8 @@ pub enum KeyKind {
     WalletLine,
     /// A parked event.
     Inbox,
+    /// What carries no money: a further piece of a parked event, the figures of a day, how far the reconciler is.
+    Beside,
     /// Something that this release does not know.
     Other,
 }
@@ -244,6 +248,28 @@ pub fn inbox(gateway: GatewayName, event: &str) -> Key {
     Key { pk: format!("I#{gateway}#{event}"), sk: "I".to_owned() }
 }
 
+/// A further piece of a parked event that is too large for one item: `I#{gateway}#{event}` / `I#{number}#{token of the write}`. The token
+/// keeps an event that comes again after it was done and forgotten apart from what is left of the first.
+#[must_use]
+pub fn inbox_piece(event: &Key, number: u32, token: &str) -> Key {
+    Key { pk: event.pk.clone(), sk: format!("I#{number:02}#{token}") }
+}
+
+/// The partition of the index of open disputes for the parked events that wait for an operator.
+pub const STOPPED_EVENTS: &str = "events";
+
+/// The figures of a day, counted from the first of 1970 in UTC: `F#{day}` / `F`.
+#[must_use]
+pub fn figures(day: u32) -> Key {
+    Key { pk: format!("F#{day:06}"), sk: "F".to_owned() }
+}
+
+/// How far the reconciler is: `R#reconcile` / `R`.
+#[must_use]
+pub fn reconciler() -> Key {
+    Key { pk: "R#reconcile".to_owned(), sk: "R".to_owned() }
+}
+
 /// The partition of the index by subject: `{type}#{id}`. A type has no `#`, so the first one divides them.
 #[must_use]
 pub fn subject(kind: &str, id: &str) -> String {
@@ -315,6 +341,10 @@ mod tests {
         assert_eq!(top_up(into).kind(), KeyKind::TopUp(into));
         assert_eq!(seller(&owner).kind(), KeyKind::Seller);
         assert_eq!(account(GatewayName::Stripe, "acct_1").kind(), KeyKind::Account);
+        let event = inbox(GatewayName::Stripe, "evt_1");
+        for beside in [inbox_piece(&event, 1, "ab"), figures(20_000), reconciler()] {
+            assert_eq!(beside.kind(), KeyKind::Beside, "{beside}");
+        }
         assert_eq!(Key { pk: "E#short".into(), sk: "E".into() }.kind(), KeyKind::Other);
         assert_eq!(wallet_line(&owner, sar, 7).to_string(), "W#usr:a|b#SAR/L#00000000000000000007");
     }

@@ -18,6 +18,7 @@ pub mod owners;
 pub mod postpone;
 pub mod scan;
 pub mod schema;
+pub mod sheets;
 mod statement;
 pub mod store;
 

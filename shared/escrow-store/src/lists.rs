@@ -151,7 +151,7 @@ impl Store {
             Some(id) => items::to_escrow(item, id),
             None => Err(not_here(key)),
         };
-        Ok(in_order(keys, found, read))
+        Ok(in_order(keys, found, read, moments))
     }
 
     /// The items at these keys, as they are now.
@@ -227,13 +227,23 @@ pub(crate) fn in_order<A>(
     keys: &[Key],
     mut found: HashMap<Key, Item>,
     read: impl Fn(&Key, Item) -> Result<A, Unreadable>,
+    moments: impl Fn(&A) -> Vec<Timestamp>,
 ) -> Vec<Loaded<A>> {
-    let load = |key: &Key, item: Item| Loaded {
-        key: key.clone(),
-        seen: Seen::of(&item),
-        escrow: read(key, item).map(Box::new),
+    let load = |key: &Key, item: Item| {
+        let seen = Seen::of(&item);
+        let escrow = read(key, item).map(Box::new);
+        let moments = escrow.as_ref().map(|read| moments(read)).unwrap_or_default();
+        Loaded { key: key.clone(), seen: seen.with_moments(moments), escrow }
     };
     keys.iter().filter_map(|key| found.remove(key).map(|item| load(key, item))).collect()
+}
+
+/// Every moment at which something must happen to an escrow: the earliest is its `due_at`.
+fn moments(escrow: &Escrow) -> Vec<Timestamp> {
+    let deadlines = escrow.deadlines().into_iter().map(|deadline| deadline.at);
+    let effects = escrow.effects.iter().map(|effect| effect.due_at);
+    let look_ups = escrow.refunds.iter().filter_map(|refund| refund.look_up_at);
+    deadlines.chain(effects).chain(look_ups).chain(escrow.alarm_at).collect()
 }
 
 /// Another kind of item than was asked for.

@@ -57,10 +57,15 @@ impl Store {
     /// As for [`Store::load`].
     pub async fn load_payouts(&self, keys: &[Key]) -> Result<Vec<Loaded<Payout>>, StoreError> {
         let found = self.found(keys).await?;
-        Ok(in_order(keys, found, |key, item| match key.kind() {
+        let read = |key: &Key, item| match key.kind() {
             KeyKind::Payout(id) => items::to_payout(item, id),
             _ => Err(not_here(key)),
-        }))
+        };
+        let moments = |payout: &Payout| {
+            let effect = payout.effect.map(|effect| effect.due_at);
+            [effect, payout.look_up_at, payout.alarm_at, payout.lapses_at()].into_iter().flatten().collect()
+        };
+        Ok(in_order(keys, found, read, moments))
     }
 
     /// The wallets at these keys as they are now, like [`Store::load`].
@@ -69,10 +74,11 @@ impl Store {
     /// As for [`Store::load`].
     pub async fn load_wallets(&self, keys: &[Key]) -> Result<Vec<Loaded<Wallet>>, StoreError> {
         let found = self.found(keys).await?;
-        Ok(in_order(keys, found, |key, item| match key.kind() {
+        let read = |key: &Key, item| match key.kind() {
             KeyKind::Wallet => items::to_wallet(item, key),
             _ => Err(not_here(key)),
-        }))
+        };
+        Ok(in_order(keys, found, read, |wallet| wallet.due_at().into_iter().collect()))
     }
 
     /// A page of an owner's top-ups, newest first, like [`Store::list`].
@@ -89,11 +95,11 @@ impl Store {
         let shape = Shape { name: "top_ups", whose: owner.to_string(), kind: "T", sources, ascending: false };
         let (keys, next) = self.page(&shape, limit, cursor).await?;
         let found = self.found(&keys).await?;
-        let items = in_order(&keys, found, |key, item| match key.kind() {
+        let read = |key: &Key, item| match key.kind() {
             KeyKind::TopUp(id) => items::to_top_up(item, id),
             _ => Err(not_here(key)),
-        });
-        Ok(Listed { items, next })
+        };
+        Ok(Listed { items: in_order(&keys, found, read, |_| Vec::new()), next })
     }
 
     /// Whose an account at a gateway is; `None` if nobody here knows it.

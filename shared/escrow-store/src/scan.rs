@@ -46,8 +46,10 @@ pub enum Stored {
     Wallet(Wallet),
     /// A line of a statement.
     Line(WalletLine),
-    /// A parked event; `None` if it is done.
+    /// A parked event, of a large one the beginning; `None` if it is done.
     Parked(Option<Parked>),
+    /// What carries no money: a further piece of a parked event, the figures of a day, how far the reconciler is.
+    Beside,
 }
 
 /// Where a scan goes on.
@@ -92,6 +94,7 @@ fn scanned(item: Item) -> Result<Scanned, Unreadable> {
         KeyKind::Wallet => items::to_wallet(item, &key).map(Stored::Wallet),
         KeyKind::WalletLine => items::to_line(item, &key).map(Stored::Line),
         KeyKind::Inbox => inbox::read(item, &key).map(Stored::Parked),
+        KeyKind::Beside => Ok(Stored::Beside),
         KeyKind::Other => {
             Err(Unreadable::Corrupt { key: key.clone(), why: "nothing that this release knows".to_owned() })
         }

@@ -243,6 +243,22 @@ pub(crate) struct Amendment {
     pub(crate) values: HashMap<String, AttributeValue>,
 }
 
+impl Amendment {
+    pub(crate) fn of<const N: usize>(
+        update: &str,
+        condition: &str,
+        names: &[(&str, &str)],
+        values: [(&str, AttributeValue); N],
+    ) -> Self {
+        Self {
+            update: update.to_owned(),
+            condition: condition.to_owned(),
+            names: names.iter().map(|(short, name)| ((*short).to_owned(), (*name).to_owned())).collect(),
+            values: values.into_iter().map(|(short, value)| (short.to_owned(), value)).collect(),
+        }
+    }
+}
+
 /// Sorts a write's failure: `Err` is sure not to have been written, `Ok` is the error to give if nothing can tell.
 fn unwritten<E: Error + Send + Sync + 'static>(failure: Failure<E>, key: &Key) -> Result<StoreError, StoreError> {
     match (failure.doubt, failure.fault) {

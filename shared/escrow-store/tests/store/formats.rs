@@ -373,6 +373,7 @@ async fn a_scan_tells_of_every_item_what_it_is_or_why_it_cannot_be_read() {
             Ok(Stored::Wallet(_)) => "wallet",
             Ok(Stored::Line(_)) => "line",
             Ok(Stored::Parked(_)) => "parked",
+            Ok(Stored::Beside) => "beside",
             Err(_) => "unreadable",
         }));
         position = page.next;

@@ -23,6 +23,8 @@ mod owners;
 #[cfg(test)]
 mod parked;
 #[cfg(test)]
+mod sheets;
+#[cfg(test)]
 mod sweep;
 #[cfg(test)]
 mod template;

@@ -111,3 +111,33 @@ async fn keys_of_later_releases_are_told_apart_from_escrows() {
         [KeyKind::Other, KeyKind::Escrow(created.id)]
     );
 }
+
+#[tokio::test]
+async fn an_escrow_that_is_put_off_keeps_its_next_deadline() {
+    let bed = bed().await;
+    let delivered = offer("a").delivered();
+    bed.store.commit(0, &delivered).await.unwrap();
+    let key = keys::escrow(delivered.id);
+    let mut moments: Vec<Timestamp> = delivered.deadlines().into_iter().map(|deadline| deadline.at).collect();
+    moments.sort_unstable();
+    // The reminder, and the release a day later.
+    let [reminder, release] = moments.as_slice() else { panic!("{moments:?}") };
+    // The reminder fails again and again, up to an hour before the release.
+    let mut now = *reminder;
+    loop {
+        let loaded = bed.store.load(std::slice::from_ref(&key)).await.unwrap().remove(0);
+        let Postponed::Until(until) = bed.store.postpone(&key, &loaded.seen, now).await.unwrap() else {
+            panic!("nobody else is at it")
+        };
+        assert!(until > now && until <= *release, "the release waits for nobody's reminder");
+        now = until;
+        if until == *release {
+            break;
+        }
+    }
+    assert_eq!(due(&bed, *release).await.len(), 1);
+    // Once the last deadline has passed, there is nothing to keep.
+    let loaded = bed.store.load(std::slice::from_ref(&key)).await.unwrap().remove(0);
+    let until = bed.store.postpone(&key, &loaded.seen, now).await.unwrap();
+    assert_eq!(until, Postponed::Until(now.after(Period::hours(1))));
+}
