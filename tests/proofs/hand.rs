@@ -12,7 +12,7 @@ use holdfast_tests::contract;
 use holdfast_tests::deal::order;
 use holdfast_tests::json::{Look, with};
 use holdfast_tests::stack::Stack;
-use http::{HeaderMap, Method};
+use http::HeaderMap;
 use serde_json::{Value, json};
 use sha2::Sha256;
 use std::collections::VecDeque;
@@ -142,6 +142,13 @@ impl Hand {
         self.invoke(path, request).await
     }
 
+    /// Somebody looks at something. `None` if the function was killed.
+    pub(crate) async fn look(&self, who: &Caller, path: &str) -> Option<Answer> {
+        let token = who.token.clone().unwrap_or_default();
+        let request = http::Request::get(path).header("authorization", format!("Bearer {token}"));
+        self.invoke(path, request.body(Bytes::new()).unwrap()).await
+    }
+
     /// One event at the webhook's endpoint, signed now.
     pub(crate) async fn tell(&self, event: &str) -> Option<Answer> {
         let path = "/v1/webhooks/stripe";
@@ -158,15 +165,17 @@ impl Hand {
     }
 
     async fn invoke(&self, path: &str, request: http::Request<Bytes>) -> Option<Answer> {
+        let method = request.method().clone();
+        let path = path.split('?').next().unwrap_or_default();
         let response = self.system.request(request).await?;
         let (parts, body) = response.into_parts();
         let answer = Answer {
-            call: format!("POST {path}"),
+            call: format!("{method} {path}"),
             status: parts.status.as_u16(),
             headers: HeaderMap::clone(&parts.headers),
             body: serde_json::from_slice(&body).unwrap_or_default(),
         };
-        if let Err(violations) = contract::check(&Method::POST, path, &answer) {
+        if let Err(violations) = contract::check(&method, path, &answer) {
             panic!("{path} answered {} against its contract:\n{violations}\n{:#}", answer.status, answer.body);
         }
         Some(answer)

@@ -7,7 +7,9 @@
 
 mod acts;
 mod end;
+mod gateway;
 mod luck;
+mod payouts;
 mod world;
 
 use luck::Fired;

@@ -1,51 +1,93 @@
-//! What people and the gateway do on a day. People do what the escrow's own `actions` say they may, in parts and amounts of their own.
+//! What people do on a day: they order, pay, and do what an escrow's own `actions` say they may, in parts and amounts of their own.
 
-use super::world::{Asked, BUYERS, SELLERS, World};
-use holdfast_tests::json::Look;
+use super::world::{Asked, BUYERS, DEALERS, SELLERS, World};
+use holdfast_tests::json::{Look, with};
 use rand::RngExt;
 use serde_json::{Map, Value, json};
-
-/// What the gateway is told to do by hand.
-const BY_HAND: &str = "/_local/sandbox/stripe";
 
 impl World {
     /// Somebody buys something.
     pub(crate) async fn order(&mut self) {
-        let (buyer, seller) = (self.any(BUYERS.len()), SELLERS.start + self.any(SELLERS.len()));
+        let seller = SELLERS.start + self.any(SELLERS.len());
+        let buyer = if self.once_in(5) { self.any(DEALERS.len()) } else { self.any(BUYERS.len()) };
+        if buyer == seller {
+            return;
+        }
         let kind = ["product", "service", "project"][self.any(3)];
         let payer = ["buyer", "seller", "split"][self.any(3)];
         let number = self.any(1_000);
+        let currency = if self.once_in(5) { "COIN" } else { "SAR" };
         let mut body = json!({
             "kind": kind, "subject": { "type": "job", "id": format!("job_{number}") }, "buyer": self.people[buyer].name,
-            "seller": self.people[seller].name, "currency": "SAR", "fee_payer": payer, "gateway": "stripe",
+            "seller": self.people[seller].name, "currency": currency, "fee_payer": payer,
         });
         if self.once_in(3) {
             let count = 1 + self.any(4);
-            let parts: Vec<Value> =
-                (0..count).map(|at| json!({ "title": format!("Part {at}"), "amount": self.amount(2_000_00) })).collect();
+            let parts: Vec<Value> = (0..count)
+                .map(|at| json!({ "title": format!("Part {at}"), "amount": self.amount(currency, 2_000_00) }))
+                .collect();
             body["milestones"] = json!(parts);
             if self.once_in(2) {
                 body["fund"] = json!(["m1"]);
             }
         } else {
-            body["amount"] = json!(self.amount(5_000_00));
+            body["amount"] = json!(self.amount(currency, 5_000_00));
         }
-        if self.once_in(6) {
-            body["mode"] = json!("elements");
-        }
-        if self.once_in(8) {
-            body["funding"] = json!("wallet");
-            body.as_object_mut().unwrap().remove("gateway");
-            body.as_object_mut().unwrap().remove("mode");
-        }
+        let body = with(body, self.way_to_pay());
         let asked = Asked { who: buyer, path: "/v1/checkouts".to_owned(), key: self.hand.key(), body };
         self.take_in(asked).await;
     }
 
-    /// Between 5.00 and so many hundredths.
-    fn amount(&mut self, most: u64) -> String {
+    /// On the gateway's page, on the marketplace's own, or from the wallet.
+    fn way_to_pay(&mut self) -> Value {
+        match self.any(8) {
+            0 | 1 => json!({ "funding": "wallet" }),
+            2 => json!({ "gateway": "stripe", "mode": "elements" }),
+            _ => json!({ "gateway": "stripe" }),
+        }
+    }
+
+    /// From 5.00, or 50 coins, to so many hundredths.
+    pub(crate) fn amount(&mut self, currency: &str, most: u64) -> String {
         let units = self.random.random_range(5_00..=most);
-        format!("{}.{:02}", units / 100, units % 100)
+        match currency {
+            "COIN" => format!("{}", units / 10),
+            _ => format!("{}.{:02}", units / 100, units % 100),
+        }
+    }
+
+    /// Somebody fills their wallet.
+    pub(crate) async fn top_up(&mut self) {
+        let who = self.any(DEALERS.len());
+        let currency = if self.once_in(3) { "COIN" } else { "SAR" };
+        let mut body = json!({ "currency": currency, "amount": self.amount(currency, 8_000_00), "gateway": "stripe" });
+        if self.once_in(4) {
+            body["mode"] = json!("elements");
+        }
+        let path = format!("/v1/wallets/{}/top-ups", self.people[who].name);
+        self.fired.count("top-up");
+        self.take_in(Asked { who, path, key: self.hand.key(), body }).await;
+    }
+
+    /// Somebody pays again, or what comes next.
+    pub(crate) async fn pay_for_the_next_part(&mut self) {
+        let Some(id) = self.an_escrow() else { return };
+        let who = self.any(DEALERS.len());
+        let mut body = self.way_to_pay();
+        if self.once_in(2) {
+            let named = ["m1", "m2", "m3"][self.any(3)];
+            body["milestones"] = json!([named]);
+        }
+        let asked = Asked { who, path: format!("/v1/escrows/{id}/checkouts"), key: self.hand.key(), body };
+        self.take_in(asked).await;
+    }
+
+    pub(crate) fn an_escrow(&mut self) -> Option<String> {
+        if self.escrows.is_empty() {
+            return None;
+        }
+        let at = self.any(self.escrows.len());
+        self.escrows.iter().nth(at).cloned()
     }
 
     /// Sends a request and remembers what its answer leads to.
@@ -54,10 +96,14 @@ impl World {
         if !matches!(answer.status, 200 | 201) {
             return;
         }
-        if let Some(id) = answer.body.pointer("/escrow/id").and_then(Value::as_str)
-            && !self.escrows.iter().any(|known| known == id)
-        {
-            self.escrows.push(id.to_owned());
+        if let Some(id) = answer.body.pointer("/escrow/id").and_then(Value::as_str) {
+            self.escrows.insert(id.to_owned());
+            if answer.body["checkout"].is_null() && answer.body["escrow"]["status"] != "pending" {
+                self.fired.count("paid from a wallet");
+            }
+        }
+        if answer.body.pointer("/seller/accounts").is_some() {
+            self.links.push(answer.body.text("/url").to_owned());
         }
         let page = answer.body.pointer("/checkout/url").and_then(Value::as_str);
         let intent = answer.body.pointer("/checkout/client_secret").and_then(Value::as_str);
@@ -69,43 +115,35 @@ impl World {
         }
     }
 
-    /// A buyer does something at a page, or nothing that counts any more.
+    /// Somebody does something at a page, or nothing that counts any more.
     pub(crate) async fn pay(&mut self) {
         if self.pages.is_empty() {
             return;
         }
-        let at = self.any(self.pages.len());
-        let outcome = ["paid", "paid", "paid", "paid", "declined", "expired", "pending"][self.any(7)];
+        // Mostly the newest ones.
+        let newest = self.pages.len().min(4);
+        let at = if self.once_in(4) { self.any(self.pages.len()) } else { self.pages.len() - 1 - self.any(newest) };
+        let outcome = ["paid", "paid", "paid", "paid", "paid", "declined", "expired", "pending"][self.any(8)];
         let play = json!({ "outcome": outcome, "late": outcome == "paid" && self.once_in(4) });
         let page = self.pages[at].clone();
-        // 409: the page is past that.
+        // 409: the page is past that. 422: an intent knows no such end.
         let played = self.hand.people.api.post(&page).json(&play).send().await;
-        assert!(matches!(played.status, 200 | 409), "{page}: {} {:#}", played.status, played.body);
-        self.fired.count(outcome);
+        assert!(matches!(played.status, 200 | 409), "{page} {play}: {} {:#}", played.status, played.body);
+        if played.status == 200 {
+            self.fired.count(outcome);
+        }
     }
 
     /// Somebody looks at an escrow and does one of the things that they are told they may do.
     pub(crate) async fn somebody_does_what_they_may(&mut self) {
-        if self.escrows.is_empty() {
-            return;
-        }
-        let (at, who) = (self.any(self.escrows.len()), self.any(self.people.len()));
-        let id = self.escrows[at].clone();
-        let seen = self.people[who].caller.get(&format!("/v1/escrows/{id}")).send().await;
-        if seen.status == 404 {
-            return;
-        }
-        let escrow = seen.is(200);
-        let may: Vec<&str> = escrow
-            .list("/actions")
-            .iter()
-            .filter(|action| action["allowed"] == true)
-            .map(|action| action.text("/name"))
-            .collect();
+        let Some(id) = self.an_escrow() else { return };
+        let who = self.any(self.people.len());
+        let Some(escrow) = self.see(who, &format!("/v1/escrows/{id}")).await else { return };
+        let may = allowed(&escrow);
         if may.is_empty() {
             return;
         }
-        let action = may[self.any(may.len())].to_owned();
+        let action = may[self.any(may.len())].clone();
         // Operators rarely step in.
         let rare = action.starts_with("operator_") || action == "freeze";
         if rare && !self.once_in(4) {
@@ -128,7 +166,6 @@ impl World {
         }
         let reason = json!("It was agreed so.");
         let command = match action {
-            "fund" | "add_payment" => return None,
             "deliver" => "deliver",
             "request_changes" => "request-changes",
             "release" | "refund" | "operator_release" | "operator_refund" | "dispute" => {
@@ -149,10 +186,11 @@ impl World {
                 "cancel"
             }
             "extend" | "ask_extend" => {
-                let later = self.any(20);
-                let now = self.hand.system.clock().now();
-                let by: escrow_domain::time::Period = format!("P{}D", 1 + later).parse().unwrap();
-                body.insert("until".to_owned(), json!(now.after(by).to_string()));
+                let days = 1 + self.any(12);
+                let due = milestone["deliver_by"].as_str().or(milestone["auto_release_at"].as_str());
+                let due: escrow_domain::time::Timestamp = due?.parse().unwrap();
+                let by: escrow_domain::time::Period = format!("P{days}D").parse().unwrap();
+                body.insert("until".to_owned(), json!(due.after(by).to_string()));
                 "extend"
             }
             "add_evidence" => {
@@ -165,8 +203,8 @@ impl World {
                 "dispute/propose"
             }
             "accept" => {
-                body.clear();
                 let offers = escrow.pointer("/dispute/proposal/id")?;
+                body.clear();
                 body.insert("proposal".to_owned(), offers.clone());
                 "dispute/accept"
             }
@@ -181,13 +219,8 @@ impl World {
                 body.insert("reason".to_owned(), reason);
                 if action == "freeze" { "freeze" } else { "unfreeze" }
             }
-            "resolve" => {
-                body.clear();
-                let how = ["done", "retry", "credit_wallet"][self.any(3)];
-                body.insert("resolution".to_owned(), json!(how));
-                body.insert("reason".to_owned(), reason);
-                "resolve"
-            }
+            // Operators look first: at the end of the day.
+            "resolve" => return None,
             other => panic!("an action that nobody here knows: {other}"),
         };
         Some((command, Value::Object(body)))
@@ -195,52 +228,25 @@ impl World {
 
     /// Some of what is held; all of it every second time.
     fn part_of(&mut self, milestone: &Value) -> Option<String> {
-        if self.once_in(2) { None } else { Some(self.share_of(milestone, "held")).filter(|part| part != "0.00") }
+        let nothing = |part: &String| part.chars().all(|digit| matches!(digit, '0' | '.'));
+        if self.once_in(2) { None } else { Some(self.share_of(milestone, "held")).filter(|part| !nothing(part)) }
     }
 
     /// A share of one of a milestone's buckets, from nothing to all of it.
     fn share_of(&mut self, milestone: &Value, bucket: &str) -> String {
-        let units: u64 = milestone.text(&format!("/{bucket}")).replace('.', "").parse().unwrap();
+        let text = milestone.text(&format!("/{bucket}")).to_owned();
+        let units: u64 = text.replace('.', "").parse().unwrap();
         let share = match self.any(4) {
             0 => 0,
             1 => units,
             _ => self.random.random_range(0..=units),
         };
-        format!("{}.{:02}", share / 100, share % 100)
+        if text.contains('.') { format!("{}.{:02}", share / 100, share % 100) } else { share.to_string() }
     }
+}
 
-    /// A card's holder goes to the bank, the bank decides, or somebody clicks in the gateway's dashboard.
-    pub(crate) async fn the_gateway_does_something_by_itself(&mut self) {
-        let state = self.hand.people.sandbox().await;
-        let api = &self.hand.people.api.clone();
-        let open: Vec<&str> = state
-            .list("/disputes")
-            .iter()
-            .filter(|dispute| !matches!(dispute["status"].as_str(), Some("won" | "lost")))
-            .map(|dispute| dispute.text("/id"))
-            .collect();
-        if !open.is_empty() && self.once_in(2) {
-            let (id, outcome) = (open[self.any(open.len())].to_owned(), ["won", "lost"][self.any(2)]);
-            self.fired.count(&format!("chargeback {outcome}"));
-            api.post(&format!("{BY_HAND}/disputes/{id}")).json(&json!({ "status": outcome })).send().await;
-            return;
-        }
-        let paid: Vec<&str> = state
-            .list("/payment_intents")
-            .iter()
-            .filter(|intent| intent["status"] == "succeeded")
-            .map(|intent| intent.text("/id"))
-            .collect();
-        if paid.is_empty() {
-            return;
-        }
-        let id = paid[self.any(paid.len())].to_owned();
-        let what = ["chargeback", "refund"][self.any(2)];
-        // 409: there is nothing left of it.
-        let done = api.post(&format!("{BY_HAND}/payment_intents/{id}/{what}")).json(&json!({})).send().await;
-        assert!(done.status < 500, "{:#}", done.body);
-        if done.status == 200 {
-            self.fired.count(&format!("{what} by hand"));
-        }
-    }
+/// The names of the actions that are allowed.
+pub(crate) fn allowed(shown: &Value) -> Vec<String> {
+    let actions = shown.list("/actions").iter().filter(|action| action["allowed"] == true);
+    actions.map(|action| action.text("/name").to_owned()).collect()
 }

@@ -28,6 +28,38 @@ const MUST: &[&str] = &[
     "message lost",
     "request repeated",
     "clock jumped",
+    "event lost for good",
+    "found by the reconciler",
+    "the gateway errs",
+    "top-up",
+    "paid from a wallet",
+    "payout asked for",
+    "payout wished for",
+    "payouts by an operator",
+    "payout approve",
+    "payout reject",
+    "payout mark_paid",
+    "payout mark_failed",
+    "onboarding complete",
+    "chargeback",
+    "chargeback won",
+    "chargeback lost",
+    "refund by hand",
+    "refund failed",
+    "transfer came back",
+    "release",
+    "refund",
+    "withdraw",
+    "agree_cancel",
+    "dispute",
+    "add_evidence",
+    "accept",
+    "rule",
+    "withdraw_dispute",
+    "ask_extend",
+    "extend",
+    "freeze",
+    "operator: resolve",
 ];
 
 impl Fired {
@@ -46,11 +78,6 @@ impl Fired {
     pub(crate) fn check(&self) {
         let never: Vec<_> = MUST.iter().filter(|what| !self.0.contains_key(**what)).collect();
         assert!(never.is_empty(), "these never happened: {never:?}\n{:#?}", self.0);
-    }
-
-    /// What was done by this name.
-    pub(crate) fn of(&self, what: &str) -> u64 {
-        self.0.get(what).copied().unwrap_or_default()
     }
 }
 

@@ -7,7 +7,11 @@ use holdfast::{Given, Message};
 use holdfast_tests::api::{Answer, Caller};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// What the gateway is told to do by hand.
+pub(crate) const BY_HAND: &str = "/_local/sandbox/stripe";
 
 /// A request that somebody has sent, or will send again.
 #[derive(Debug, Clone)]
@@ -19,6 +23,14 @@ pub(crate) struct Asked {
     pub(crate) body: Value,
 }
 
+impl Asked {
+    /// Whether the same again is answered as a replay. Onboarding makes a new page each time, a wish may be wished again, and of many
+    /// payouts at once those that were refused are tried anew.
+    fn is_done_once(&self) -> bool {
+        !self.path.starts_with("/v1/sellers/") && self.path != "/v1/payouts"
+    }
+}
+
 /// Somebody of the marketplace.
 #[derive(Debug, Clone)]
 pub(crate) struct Person {
@@ -26,18 +38,35 @@ pub(crate) struct Person {
     pub(crate) caller: Caller,
 }
 
-/// Buyers first, then sellers, then those who decide.
-const PEOPLE: [(&str, &str); 6] = [
+/// Those who deal, buyers first, then those who decide.
+const PEOPLE: [(&str, &str); 7] = [
     ("usr_buyer_1", ""),
     ("usr_buyer_2", ""),
     ("usr_seller_1", ""),
     ("usr_seller_2", ""),
     ("usr_arbiter", "arbiter"),
-    ("usr_operator", "operator"),
+    ("usr_operator_1", "operator"),
+    ("usr_operator_2", "operator"),
 ];
+/// Sellers buy as well: from their wallets.
+pub(crate) const DEALERS: std::ops::Range<usize> = 0..4;
 pub(crate) const BUYERS: std::ops::Range<usize> = 0..2;
 pub(crate) const SELLERS: std::ops::Range<usize> = 2..4;
-pub(crate) const OPERATOR: usize = 5;
+pub(crate) const OPERATORS: [usize; 2] = [5, 6];
+
+/// Events without which the reconciler finds out what has happened, from the gateway's own lists.
+const FOUND_OUT: &[&str] = &[
+    "checkout.session.completed",
+    "checkout.session.expired",
+    "payment_intent.succeeded",
+    "charge.refunded",
+    "refund.created",
+    "refund.updated",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
+];
+/// Gateways repeat their webhooks for three days: nobody waits longer between two runs of the reconciler, or for an event.
+const PATIENCE: u64 = 24;
 
 /// One day.
 pub(crate) struct World {
@@ -46,9 +75,11 @@ pub(crate) struct World {
     pub(crate) random: StdRng,
     pub(crate) people: Vec<Person>,
     /// Of every escrow that was answered.
-    pub(crate) escrows: Vec<String>,
-    /// Where buyers can pay.
+    pub(crate) escrows: BTreeSet<String>,
+    /// Where people can pay.
     pub(crate) pages: Vec<String>,
+    /// Where sellers go on.
+    pub(crate) links: Vec<String>,
     /// Requests without an answer.
     pub(crate) unanswered: Vec<Asked>,
     /// Requests that were carried out.
@@ -56,6 +87,8 @@ pub(crate) struct World {
     pub(crate) events: Vec<Told>,
     pub(crate) messages: Vec<Message>,
     pub(crate) fired: Fired,
+    /// Whether an event is gone that only the reconciler can replace.
+    pub(crate) owes_a_reading: bool,
     /// How many things happen on this day.
     length: usize,
 }
@@ -64,27 +97,61 @@ impl World {
     pub(crate) async fn begin(seed: u64) -> Self {
         let luck = Luck::of(seed);
         let deciding = luck.clone();
-        let hand = Hand::with(Given::new(), move |call: &holdfast::faults::Call<'_>| deciding.decide(call)).await;
+        let mut settings = Given::new();
+        for (name, value) in [
+            ("HOLDFAST_UNITS", "COIN:0:SAR:10"),
+            ("HOLDFAST_PAYOUT_MINIMUM", "SAR:1.00"),
+            ("HOLDFAST_PAYOUT_APPROVAL_ABOVE", "SAR:1000.00"),
+        ] {
+            settings.insert(name.to_owned(), value.to_owned());
+        }
+        let hand = Hand::with(settings, move |call: &holdfast::faults::Call<'_>| deciding.decide(call)).await;
         let mut people = Vec::new();
         for (name, scope) in PEOPLE {
             people.push(Person { name, caller: hand.people.api.caller(name, scope).await });
         }
         let mut random = StdRng::seed_from_u64(seed);
-        let length = random.random_range(20..60);
-        Self {
+        let length = random.random_range(30..90);
+        let mut world = Self {
             hand,
             luck,
             random,
             people,
-            escrows: Vec::new(),
+            escrows: BTreeSet::new(),
             pages: Vec::new(),
+            links: Vec::new(),
             unanswered: Vec::new(),
             answered: Vec::new(),
             events: Vec::new(),
             messages: Vec::new(),
             fired: Fired::default(),
+            owes_a_reading: false,
             length,
+        };
+        world.the_gateway_has_its_ways().await;
+        world
+    }
+
+    /// Some days the platform has money at the gateway, and some days captured money is long in coming.
+    async fn the_gateway_has_its_ways(&mut self) {
+        if self.once_in(2) {
+            self.fill_balance().await;
         }
+        if self.once_in(4) {
+            self.hand.people.switch_sandbox(json!({ "balance": { "available_after_s": 172_800 } })).await;
+        }
+    }
+
+    /// The platform puts money into its balance.
+    pub(crate) async fn fill_balance(&self) {
+        self.by_hand("balance", json!({ "currency": "sar", "amount": 10_000_000 })).await;
+    }
+
+    /// Something is clicked at the gateway: its status.
+    pub(crate) async fn by_hand(&self, what: &str, body: Value) -> u16 {
+        let done = self.hand.people.api.post(&format!("{BY_HAND}/{what}")).json(&body).send().await;
+        assert!(matches!(done.status, 200 | 409), "{what} {body}: {} {:#}", done.status, done.body);
+        done.status
     }
 
     /// The day itself.
@@ -92,14 +159,20 @@ impl World {
         for _moment in 0..self.length {
             self.gather().await;
             match self.random.random_range(0..100) {
-                0..10 => self.order().await,
-                10..20 => self.pay().await,
-                20..50 => self.somebody_does_what_they_may().await,
-                50..68 => self.an_event_arrives().await,
-                68..78 => self.a_message_arrives().await,
-                78..86 => self.the_schedule_runs().await,
-                86..92 => self.time_passes(),
-                92..97 => self.somebody_repeats_a_request().await,
+                0..9 => self.order().await,
+                9..12 => self.top_up().await,
+                12..15 => self.pay_for_the_next_part().await,
+                15..25 => self.pay().await,
+                25..47 => self.somebody_does_what_they_may().await,
+                47..50 => self.a_seller_is_onboarded().await,
+                50..54 => self.a_wallet_is_asked_for_money().await,
+                54..57 => self.an_operator_looks_at_payouts().await,
+                57..72 => self.an_event_arrives().await,
+                72..79 => self.a_message_arrives().await,
+                79..85 => self.the_schedule_runs().await,
+                85..90 => self.time_passes().await,
+                90..94 => self.somebody_repeats_a_request().await,
+                94..95 => self.somebody_wishes_to_be_paid().await,
                 _ => self.the_gateway_does_something_by_itself().await,
             }
         }
@@ -121,6 +194,17 @@ impl World {
         self.messages.extend(self.hand.system.take_messages().await.unwrap());
     }
 
+    /// Somebody looks at something; `None` if they see nothing now.
+    pub(crate) async fn see(&mut self, who: usize, path: &str) -> Option<Value> {
+        let who = self.people[who].caller.clone();
+        let answer = self.hand.look(&who, path).await?;
+        match answer.status {
+            200 => Some(answer.body),
+            404 | 503 => None,
+            other => panic!("{path} was answered {other}: {:#}", answer.body),
+        }
+    }
+
     /// Somebody asks for something, and keeps the request until it is answered for good.
     pub(crate) async fn ask(&mut self, asked: Asked) -> Option<Answer> {
         let who = self.people[asked.who].caller.clone();
@@ -130,8 +214,8 @@ impl World {
             Some(answer) if answer.asks_to_come_again() => self.unanswered.push(asked),
             Some(answer) => {
                 match answer.status {
-                    200 | 201 => self.answered.push(asked),
-                    400..500 => {}
+                    200 | 201 if asked.is_done_once() => self.answered.push(asked),
+                    200 | 201 | 403 | 404 | 409 | 422 => {}
                     other => panic!("{} {} was answered {other}: {:#}", asked.path, asked.body, answer.body),
                 }
                 return Some(answer);
@@ -144,11 +228,16 @@ impl World {
         if self.events.is_empty() {
             return;
         }
+        let at = self.any(self.events.len());
+        if self.once_in(8) && FOUND_OUT.contains(&self.events[at].kind.as_str()) {
+            self.events.swap_remove(at);
+            self.owes_a_reading = true;
+            return self.fired.count("event lost for good");
+        }
         if self.once_in(5) {
             // It stays where it is, and comes another time.
             return self.fired.count("event lost for a while");
         }
-        let at = self.any(self.events.len());
         let event = self.events.swap_remove(at);
         if self.once_in(4) {
             self.fired.count("event twice");
@@ -179,11 +268,42 @@ impl World {
         let _ended = self.hand.system.sweep().await;
     }
 
-    fn time_passes(&mut self) {
-        let by = ["PT1M", "PT5M", "PT20M", "PT3H", "P1D", "P2D", "P8D"];
-        let at = self.any(by.len());
+    /// Never more than a day at once without the reconciler, where something is left to it.
+    pub(crate) async fn time_passes(&mut self) {
+        let hours = [0, 0, 1, 3, 24, 48, 200][self.any(7)];
+        let minutes = [1, 5, 20, 59][self.any(4)];
         self.fired.count("clock jumped");
-        self.hand.pass(by[at]);
+        self.hand.pass(&format!("PT{minutes}M"));
+        self.let_hours_pass(hours).await;
+    }
+
+    pub(crate) async fn let_hours_pass(&mut self, mut hours: u64) {
+        while hours > 0 {
+            let some = hours.min(PATIENCE);
+            hours -= some;
+            self.hand.pass(&format!("PT{some}H"));
+            if some == PATIENCE && self.owes_a_reading {
+                self.gateways_lists_are_read().await;
+            }
+        }
+    }
+
+    /// The reconciler runs, again until it has read everything.
+    pub(crate) async fn gateways_lists_are_read(&mut self) {
+        const MOST: usize = 40;
+        for _try in 0..MOST {
+            if let Some(Ok(read)) = self.hand.system.reconcile().await
+                && read.unread.is_empty()
+            {
+                if read.missed > 0 {
+                    self.fired.count("found by the reconciler");
+                }
+                self.owes_a_reading = false;
+                return;
+            }
+            self.fired.count("reconciler began anew");
+        }
+        panic!("the reconciler never comes to its end");
     }
 
     async fn somebody_repeats_a_request(&mut self) {
