@@ -181,3 +181,132 @@ fn bounded(text: String) -> String {
     let length = text.chars().count();
     if length <= LONGEST { text } else { text.chars().skip(length.saturating_sub(LONGEST)).collect() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use escrow_domain::chargeback::ChargebackStatus;
+    use escrow_domain::command::{Attempt, ChargebackTold, Command, Fact, NewPayment};
+    use escrow_domain::currency::Currencies;
+    use escrow_domain::decide::{Moment, NewEscrow, Outcome, create, decide};
+    use escrow_domain::escrow::{Subject, Terms};
+    use escrow_domain::fees::{Fee, FeePayer};
+    use escrow_domain::id::{EscrowId, GatewayName, Operation};
+    use escrow_domain::journal::Actor;
+    use escrow_domain::money::Money;
+    use escrow_domain::payment::{CheckoutRequest, Mode, Source};
+    use escrow_domain::policy::{Kind, Policy};
+    use escrow_domain::time::Period;
+
+    fn start() -> Timestamp {
+        "2026-03-01T09:30:00Z".parse().unwrap()
+    }
+
+    fn sar(amount: &str) -> Money {
+        Money::parse(amount, Currencies::default().find("SAR").unwrap()).unwrap()
+    }
+
+    /// Two milestones, of which the first is paid by the only payment.
+    fn ordered() -> Escrow {
+        let milestone = |title: &str| (title.to_owned(), sar("100.00").amount, Fee::default());
+        let new = NewEscrow {
+            id: EscrowId::derive("r", "i", "usr_buyer", "k"),
+            terms: Terms {
+                kind: Kind::Project,
+                subject: Subject { kind: "contract".into(), id: "ctr_1".into() },
+                buyer: "usr_buyer".parse().unwrap(),
+                seller: "usr_seller".parse().unwrap(),
+                currency: sar("1").currency,
+                policy: Policy::defaults(Kind::Project),
+                fee_payer: FeePayer::Seller,
+                metadata: std::collections::BTreeMap::new(),
+                created_at: start(),
+            },
+            milestones: vec![milestone("Design"), milestone("Build")],
+            payment: NewPayment {
+                source: Source::Gateway(GatewayName::Stripe),
+                method: None,
+                milestones: vec![0],
+                mode: Mode::Hosted,
+                pay_in: None,
+                request: CheckoutRequest { description: "x".into(), success_url: "x".into(), cancel_url: "x".into() },
+                expires_at: start().after(Period::days(1)),
+            },
+        };
+        create(&new, person(Role::Buyer), operation("create"), at(0)).unwrap().escrow
+    }
+
+    fn at(hours: u32) -> Moment {
+        Moment { at: start().after(Period::hours(hours.into())), epoch: 1 }
+    }
+
+    fn operation(name: &str) -> Operation {
+        Operation::of_person("i", name, "POST", "/", "k", b"")
+    }
+
+    fn person(role: Role) -> Actor {
+        let name = if role == Role::Buyer { "usr_buyer" } else { "usr_seller" };
+        Actor::person(role, name.parse().unwrap())
+    }
+
+    fn after(escrow: &Escrow, command: Command, actor: Actor, hours: u32) -> Escrow {
+        let operation = operation(&hours.to_string());
+        match decide(escrow, &Attempt { command, actor, operation }, at(hours)).unwrap() {
+            Outcome::Changed(change) => change.escrow,
+            Outcome::AlreadyDone => panic!("done already"),
+        }
+    }
+
+    fn paid() -> Escrow {
+        let (gateway, capture) = (GatewayName::Stripe, "pi_1".to_owned());
+        let fact = Fact::Paid { payment: 0, gateway, capture, money: sar("100.00"), reference: None };
+        after(&ordered(), Command::Fact(fact), Actor::gateway(), 1)
+    }
+
+    fn charged_back(escrow: &Escrow) -> Escrow {
+        let chargeback = ChargebackTold {
+            gateway: GatewayName::Stripe,
+            reference: "dp_1".into(),
+            capture: "pi_1".into(),
+            money: sar("100.00"),
+        };
+        let fact = Fact::ChargebackOpened { chargeback, reason: "fraudulent".into() };
+        after(escrow, Command::Fact(fact), Actor::gateway(), 50)
+    }
+
+    #[test]
+    fn an_answer_tells_what_was_sold_when_it_was_delivered_and_that_it_was_accepted() {
+        let deliver = Command::Deliver { milestone: Some(0), note: Some("In the folder.".into()) };
+        let delivered = after(&paid(), deliver, person(Role::Seller), 24);
+        let accept = Command::Release { milestone: Some(0), amount: None, reason: None };
+        let escrow = charged_back(&after(&delivered, accept, person(Role::Buyer), 30));
+        let answers = compose(&escrow, &escrow.journal.entries, &[]);
+        let [answer] = answers.as_slice() else { panic!("one chargeback, one answer") };
+        assert_eq!((answer.chargeback.as_str(), answer.status), ("dp_1", ChargebackStatus::Open.as_str()));
+        let evidence = &answer.evidence;
+        assert!(evidence.product_description.contains("Design") && !evidence.product_description.contains("Build"));
+        assert_eq!(evidence.service_date.as_deref(), Some("2026-03-02"));
+        assert_eq!(
+            evidence.access_activity_log,
+            "2026-03-01T09:30:00Z usr_buyer create\n2026-03-02T15:30:00Z usr_buyer release"
+        );
+        assert!(evidence.refund_refusal_explanation.as_ref().is_some_and(|text| text.contains("2026-03-02T15:30:00Z")));
+        assert_eq!(evidence.uncategorized_text, "Delivered at 2026-03-02T09:30:00Z by usr_seller: In the folder.");
+    }
+
+    #[test]
+    fn what_did_not_happen_is_not_claimed() {
+        let escrow = charged_back(&paid());
+        let answers = compose(&escrow, &escrow.journal.entries, &[]);
+        let evidence = &answers[0].evidence;
+        assert_eq!((&evidence.service_date, &evidence.refund_refusal_explanation), (&None, &None));
+        assert_eq!(evidence.uncategorized_text, "");
+        assert!(compose(&paid(), &[], &[]).is_empty(), "no chargeback, no answer");
+    }
+
+    #[test]
+    fn the_newest_of_a_long_text_is_kept() {
+        let text = bounded(format!("old{}new", "x".repeat(LONGEST)));
+        assert!(text.chars().count() == LONGEST && text.ends_with("new") && !text.starts_with("old"));
+    }
+}
