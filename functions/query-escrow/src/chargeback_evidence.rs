@@ -237,7 +237,7 @@ mod tests {
     }
 
     fn at(hours: u32) -> Moment {
-        Moment { at: start().after(Period::hours(hours.into())), epoch: 1 }
+        Moment { at: start().after(Period::hours(hours)), epoch: 1 }
     }
 
     fn operation(name: &str) -> Operation {
