@@ -71,7 +71,7 @@ async fn bounties() {
         transfers[0].shows(json!({ "amount": 15_000, "metadata": { "payout_id": asked["id"] } }));
 
         // The transfer comes back: the money is the hunter's again, and the reason is kept.
-        let back = format!("/_local/sandbox/stripe/transfers/{}/reverse", transfers[0].text("/id"));
+        let back = format!("/_local/sandbox/stripe/transfers/{}/reversals", transfers[0].text("/id"));
         stack.api.post(&back).json(&json!({})).send().await.is(200);
         stack.settle().await;
         stack.seller.get(&payout).send().await.is(200).shows(json!({ "status": "returned" }));

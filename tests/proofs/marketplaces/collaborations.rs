@@ -1,13 +1,22 @@
 //! Collaborations: a company pays, an influencer works, the wallet is credited, the bank gets it. Payouts at first by hand.
 
 use super::statement;
+use holdfast::Options;
 use holdfast_tests::json::{Look, with};
-use holdfast_tests::on_holdfast;
+use holdfast_tests::stack::on;
 use serde_json::json;
+
+/// Nothing below ten riyals is paid out; above four hundred and fifty a second person looks at it.
+fn with_limits() -> Options {
+    let mut options = Options::in_memory();
+    options.settings.insert("HOLDFAST_PAYOUT_MINIMUM".to_owned(), "SAR:10.00".to_owned());
+    options.settings.insert("HOLDFAST_PAYOUT_APPROVAL_ABOVE".to_owned(), "SAR:450.00".to_owned());
+    options
+}
 
 #[tokio::test]
 async fn collaborations() {
-    on_holdfast(async |stack| {
+    on(with_limits(), async |stack| {
         let about = json!({ "subject": { "type": "collaboration", "id": "col_9" }, "amount": "1000.00" });
         let deal = stack.checkout(about.clone()).await;
         deal.stands().await.shows(json!({ "status": "pending" }));
@@ -25,9 +34,7 @@ async fn collaborations() {
         // Too little, too much, and what is right; a payout by hand is owed until somebody has made it.
         let payouts = "/v1/wallets/usr_seller/payouts";
         let wish = json!({ "currency": "SAR", "amount": "400.00", "gateway": "manual" });
-        let ask = async |changes| {
-            stack.seller.post(payouts).once().json(&with(wish.clone(), changes)).send().await
-        };
+        let ask = async |changes| stack.seller.post(payouts).once().json(&with(wish.clone(), changes)).send().await;
         let least = ask(json!({ "amount": "0.01" })).await.refuses(409, "below_minimum");
         assert!(least.text("/detail").contains("at least"), "{least:#}");
         ask(json!({ "amount": "900.01" })).await.refuses(409, "insufficient_funds");
@@ -63,12 +70,13 @@ async fn collaborations() {
         );
         // The balance as it was, and the statement as the accountant wants it.
         let was = stack.seller.get(&format!("/v1/wallets/usr_seller?at={then}")).send().await.is(200);
-        was.shows(json!({ "balances": [{ "currency": "SAR", "balance": "900.00" }] }));
+        was.shows(json!({ "balances": [{ "currency": "SAR", "available": "900.00" }] }));
         let csv = stack.seller.get("/v1/wallets/usr_seller/transactions?format=csv").send().await;
         assert_eq!((csv.status, csv.header("content-type")), (200, Some("text/csv; charset=utf-8")));
 
         // A second collaboration is refunded by the influencer, a third is given up by both.
-        let second = stack.paid(with(about.clone(), json!({ "subject": { "type": "collaboration", "id": "col_10" } }))).await;
+        let second =
+            stack.paid(with(about.clone(), json!({ "subject": { "type": "collaboration", "id": "col_10" } }))).await;
         second.does(&stack.seller, "refund", json!({ "reason": "No time." })).await.is(200);
         stack.settle().await;
         second.stands().await.shows(json!({ "status": "refunded", "refunded": "1000.00" }));

@@ -26,7 +26,7 @@ async fn contracts() {
             "milestones": [{ "id": "m1", "status": "held" }, { "status": "pending" }, { "status": "pending" }],
         }));
         // A command has to say which part it means.
-        deal.does(&stack.seller, "deliver", json!({})).await.refuses(400, "milestone_required");
+        deal.does(&stack.seller, "deliver", json!({})).await.refuses(422, "milestone_required");
         deal.does(&stack.seller, "deliver", json!({ "milestone": "m1" })).await.is(200);
         deal.does(&stack.buyer, "request-changes", json!({ "milestone": "m1", "note": "Larger." })).await.is(200);
         deal.does(&stack.seller, "deliver", json!({ "milestone": "m1" })).await.is(200);
@@ -78,7 +78,8 @@ async fn contracts() {
         deal.stands().await.shows(json!({ "disputed": "0.00", "refunded": "50.00" }));
 
         // Silence is acceptance of the rest, with a reminder the day before.
-        stack.advance("P7D").await;
+        stack.advance("P6D").await;
+        stack.advance("P1D").await;
         deal.stands().await.shows(json!({
             "status": "split", "held": "0.00", "released": "550.00", "refunded": "50.00",
         }));

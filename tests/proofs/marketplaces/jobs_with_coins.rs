@@ -44,7 +44,8 @@ async fn jobs_with_coins() {
         stack.balance("usr_buyer", "COIN").await.shows(json!({ "available": "500" }));
 
         // Without enough coins the job is paid by card: coins are issued and held in one commit.
-        let opened = job(stack, "job_2", json!({ "amount": "600", "gateway": "stripe", "pay_in": "QAR" })).await.is(201);
+        let opened =
+            job(stack, "job_2", json!({ "amount": "600", "gateway": "stripe", "pay_in": "QAR" })).await.is(201);
         let page = opened.text("/checkout/url");
         stack.api.post(page).json(&json!({ "outcome": "paid", "duplicates": 2 })).send().await.is(200);
         stack.settle().await;
@@ -65,10 +66,7 @@ async fn jobs_with_coins() {
             "status": "refunded", "refunded": "600",
         }));
         stack.balance("usr_buyer", "COIN").await.shows(json!({ "available": "1100" }));
-        assert_eq!(
-            statement(&stack.buyer).await,
-            ["top_up 1000 -> 1000", "funding -500 -> 500", "refund 600 -> 1100"]
-        );
+        assert_eq!(statement(&stack.buyer).await, ["top_up 1000 -> 1000", "funding -500 -> 500", "refund 600 -> 1100"]);
 
         // A page that is declined, or never paid, leaves nothing behind.
         let opened = job(stack, "job_3", json!({ "gateway": "stripe", "pay_in": "QAR" })).await.is(201);
