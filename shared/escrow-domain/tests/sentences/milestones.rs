@@ -315,6 +315,15 @@ fn a_part_that_could_not_go_back_exactly_is_refused_and_so_is_one_that_leaves_su
 }
 
 #[test]
+fn what_is_locked_must_be_able_to_go_back_without_the_rest() {
+    // Of 0.010 dinars the fee is a fifteenth, rounded up: 0.011 would go back. The rest, with its fee, is 15.990.
+    let deal = in_dinars(1_000);
+    assert!(deal.try_as(Role::Buyer, release(0, Some(10))).is_ok());
+    assert!(matches!(deal.refusal(Role::Buyer, dispute(0, Some(10))), Refusal::AmountStep { .. }));
+    assert!(matches!(deal.refusal(Role::Seller, refund(0, Some(10))), Refusal::AmountStep { .. }));
+}
+
+#[test]
 fn a_wallet_takes_any_part_back() {
     let dinar = Currencies::default().find("KWD").unwrap();
     let mut deal = Deal::created(&Offer { unit: dinar, ..Offer::with_fee(1_500, 0) }.paid_by_wallet());

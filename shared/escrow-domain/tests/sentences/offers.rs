@@ -145,15 +145,17 @@ fn offers_and_evidence_are_the_parties() {
     }
 }
 
+/// What this person is told about a command: why not, or nothing.
+fn told(deal: &Deal, role: Role, transition: Transition) -> Option<Refusal> {
+    let who = crate::fixture::actor(role).sub.unwrap();
+    let standing = deal.escrow.standing(&who, Scopes::default());
+    let actions = deal.escrow.actions(&standing, deal.now);
+    actions.into_iter().find(|action| action.transition == transition).unwrap().refusal
+}
+
 #[test]
 fn what_each_side_may_do_about_an_offer_is_told() {
     let mut deal = disputed();
-    let told = |deal: &Deal, role: Role, transition: Transition| {
-        let who = crate::fixture::actor(role).sub.unwrap();
-        let standing = deal.escrow.standing(&who, Scopes::default());
-        let actions = deal.escrow.actions(&standing, deal.now);
-        actions.into_iter().find(|action| action.transition == transition).unwrap().refusal
-    };
     assert_eq!(told(&deal, Role::Buyer, Transition::Accept), Some(Refusal::NothingProposed));
     assert_eq!(told(&deal, Role::Buyer, Transition::Propose), None);
     deal.act(Role::Buyer, propose(5_000));
@@ -201,7 +203,9 @@ fn each_side_brings_twenty_pieces_ten_at_a_time() {
     assert_eq!(deal.refusal(Role::Seller, add_evidence(2)), full);
     deal.act(Role::Seller, add_evidence(1));
     assert_eq!(deal.refusal(Role::Seller, add_evidence(1)), full);
-    assert!(deal.try_as(Role::Buyer, add_evidence(10)).is_ok(), "the other side has its own twenty");
+    assert_eq!(told(&deal, Role::Seller, Transition::AddEvidence), Some(full));
+    assert_eq!(told(&deal, Role::Buyer, Transition::AddEvidence), None, "the other side has its own twenty");
+    assert!(deal.try_as(Role::Buyer, add_evidence(10)).is_ok());
 }
 
 #[test]
