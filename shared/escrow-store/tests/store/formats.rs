@@ -43,7 +43,7 @@ fn value(json: &Value) -> AttributeValue {
     }
 }
 
-fn item(json: &Value) -> Item {
+pub(crate) fn item(json: &Value) -> Item {
     json.as_object().unwrap().iter().map(|(name, json)| (name.clone(), value(json))).collect()
 }
 
@@ -67,7 +67,7 @@ fn json(value: &AttributeValue) -> Value {
     }
 }
 
-fn object(item: &HashMap<String, AttributeValue>) -> Value {
+pub(crate) fn object(item: &HashMap<String, AttributeValue>) -> Value {
     Value::Object(item.iter().map(|(name, value)| (name.clone(), json(value))).collect())
 }
 
@@ -181,7 +181,7 @@ async fn everything_that_an_escrow_can_hold_comes_back_as_it_was() {
 }
 
 /// Without what is drawn anew by every write.
-fn without_token(mut item: Item) -> Item {
+pub(crate) fn without_token(mut item: Item) -> Item {
     item.remove("w").unwrap();
     item
 }

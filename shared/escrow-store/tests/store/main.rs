@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod bed;
 #[cfg(test)]
+mod beside;
+#[cfg(test)]
 mod changes;
 #[cfg(test)]
 mod commits;
@@ -10,6 +12,8 @@ mod commits;
 mod cost;
 #[cfg(test)]
 mod deal;
+#[cfg(test)]
+mod examples;
 #[cfg(test)]
 mod formats;
 #[cfg(test)]
