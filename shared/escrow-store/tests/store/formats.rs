@@ -1,6 +1,6 @@
 //! Formats: what is stored stays readable, and what breaks its promises is an error.
 
-use crate::bed::{Bed, b, bed, n, s};
+use crate::bed::{Bed, Fault, b, bed, n, s};
 use crate::deal::{minor, offer, sar, user};
 use aws_sdk_dynamodb::types::AttributeValue;
 use escrow_domain::chargeback::{Chargeback, ChargebackStatus};
@@ -217,6 +217,13 @@ async fn an_escrow_of_format_1_stays_readable_and_its_evidence_is_brought_out_be
     let within = example["di"].as_l().unwrap()[0].as_m().unwrap()["v"].as_l().unwrap().len();
     assert_eq!(within, 1);
     bed.put(example.clone()).await;
+    // Who may only read can read it.
+    bed.wire.next("PutItem", Fault::error(400, "AccessDeniedException"));
+    assert!(bed.store.escrow(full().id).await.unwrap().is_some());
+    // Who may write does not get it before its evidence is safe.
+    bed.wire.always("PutItem", &Fault::error(400, "ThrottlingException"));
+    assert!(matches!(bed.store.escrow(full().id).await, Err(StoreError::Contended { .. })));
+    bed.wire.heal();
     let escrow = bed.store.escrow(full().id).await.unwrap().unwrap();
     let dispute = &escrow.disputes[0];
     assert_eq!((dispute.evidence_of_buyer, dispute.evidence_of_seller), (1, 0));
