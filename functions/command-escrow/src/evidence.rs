@@ -57,3 +57,41 @@ fn piece(index: usize, field: EvidenceField, at: Timestamp) -> Answer<Evidence> 
     let note = note(field.note, &format!("/evidence/{index}/note"))?;
     Ok(Evidence { kind: field.r#type, uri: field.uri, sha256: field.sha256, note, by: Role::Buyer, at })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read(pieces: serde_json::Value) -> Result<usize, String> {
+        let given: Vec<EvidenceField> = serde_json::from_value(pieces).unwrap();
+        let read = evidence(given, Timestamp::from_seconds(0));
+        read.map(|pieces| pieces.len()).map_err(|problem| problem.into_reply("r").body().to_owned())
+    }
+
+    #[test]
+    fn evidence_is_an_https_address_with_a_hash_and_a_note() {
+        let good = json!({ "type": "photo", "uri": "https://a.example/1", "sha256": "0f".repeat(32), "note": "صورة" });
+        assert_eq!(read(json!([good])), Ok(1));
+        assert_eq!(read(json!([])), Ok(0));
+        for (field, value) in [
+            ("type", json!("")),
+            ("type", json!("x".repeat(33))),
+            ("type", json!("a\u{7}")),
+            ("uri", json!("http://a.example/1")),
+            ("uri", json!("https://")),
+            ("uri", json!("https://a.example/ 1")),
+            ("uri", json!(format!("https://{}", "a".repeat(1_000)))),
+            ("sha256", json!("0F".repeat(32))),
+            ("sha256", json!("0f")),
+            ("note", json!("x".repeat(501))),
+            ("note", json!(" ")),
+        ] {
+            let mut bad = good.clone();
+            bad[field] = value;
+            let refused = read(json!([good, bad])).unwrap_err();
+            assert!(refused.contains(&format!("/evidence/1/{field}")), "{field}: {refused}");
+        }
+        assert!(read(json!(vec![good; 11])).is_err());
+    }
+}
