@@ -47,10 +47,10 @@ impl AutoPayout {
         let next = match kind {
             LineKind::Release | LineKind::Refund | LineKind::TopUp | LineKind::ChargebackWon => Some(reached),
             LineKind::Payout => match self.every {
-                None => None,
                 // One that the owner asks for before its time leaves the schedule as it is.
-                Some(_) if self.next.is_some_and(|next| next > at) => self.next,
-                Some(every) => Some(at.after(every)),
+                Some(every) if self.next.is_none_or(|next| next <= at) => Some(at.after(every)),
+                // What it left, or what came while it was made, still waits: what there is decides, not that there was a payout.
+                Some(_) | None => self.next,
             },
             LineKind::PayoutFailed | LineKind::PayoutReturned => Some(reached.max(at.after(AFTER_A_FAILURE))),
             LineKind::Funding | LineKind::Chargeback | LineKind::TopUpRefunded | LineKind::PayoutPaid => self.next,
@@ -225,6 +225,17 @@ mod tests {
         let held = moved(&wallet, LineKind::Release, 500, 30).held(Some("a break")).unwrap();
         assert_eq!(held.due_at(), None, "nothing leaves a wallet on hold");
         assert_eq!(held.held(None).unwrap().due_at(), Some(at(30)));
+    }
+
+    #[test]
+    fn what_a_payout_leaves_behind_is_paid_out_too() {
+        let wallet = wallet(None, "SAR", None);
+        let wallet = moved(&wallet, LineKind::Release, 1_000, 10);
+        // The owner asks for a part; or a credit came between the sweep's reading and its commit.
+        let wallet = moved(&wallet, LineKind::Payout, 400, 15);
+        assert_eq!(wallet.due_at(), Some(at(10)), "six hundred wait, and nothing else would ever wake them");
+        let (wallet, amount) = pays(&wallet, 20);
+        assert_eq!((amount, wallet.due_at()), (600, None));
     }
 
     #[test]
