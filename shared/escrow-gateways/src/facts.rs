@@ -235,7 +235,9 @@ impl ChargebackStep {
             Self::Updated(state) => format!("updated {state}"),
             Self::FundsWithdrawn => "funds withdrawn".to_owned(),
             Self::FundsReinstated => "funds reinstated".to_owned(),
-            Self::Closed(_) => "closed".to_owned(),
+            // An inquiry that ends can still become a chargeback that is lost, and so can one that was won: that is news.
+            Self::Closed(ChargebackOutcome::Won | ChargebackOutcome::Neither) => "closed won".to_owned(),
+            Self::Closed(ChargebackOutcome::Lost) => "closed lost".to_owned(),
         }
     }
 }

@@ -290,6 +290,10 @@ fn the_same_happening_has_one_name_however_it_is_told() {
     let failed = changed("refund.updated", |refund| refund["status"] = json!("failed"));
     assert_eq!(name(&failed), name(&fixture("refund.failed")));
     assert_ne!(name(&fixture("refund.updated")), name(&fixture("refund.failed")));
+    // A chargeback that is lost after an inquiry had ended, or after it was won, is news.
+    let ended = |status: &str| name(&changed("charge.dispute.closed", |dispute| dispute["status"] = json!(status)));
+    assert_eq!(ended("warning_closed"), ended("won"));
+    assert_ne!(ended("lost"), ended("won"));
     // A total that has grown is news; another gateway's object of that name is another thing.
     let part = changed("charge.refunded", |charge| charge["amount_refunded"] = json!(5_000));
     assert_ne!(name(&part), name(&fixture("charge.refunded")));
