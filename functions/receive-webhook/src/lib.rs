@@ -61,7 +61,7 @@ async fn apply(app: &App, gateway: &dyn Gateway, notice: &Notice, incoming: &Inc
             record(app, gateway.name(), &what);
             Ok("applied")
         }
-        Booked::Kept(why) => park(app, gateway.name(), notice, incoming, why).await,
+        Booked::Kept { why, .. } => park(app, gateway.name(), notice, incoming, why).await,
     }
 }
 

@@ -6,6 +6,7 @@
 //! read later still has it. Memory grows with the number of wallets, a hundred bytes or so each, and with nothing else.
 
 mod ledger;
+mod lines;
 mod report;
 mod statements;
 
@@ -41,29 +42,26 @@ impl<'a> Books<'a> {
         Self { store, ledger: Ledger::new(cutoff), statements: Statements::new(cutoff), report: Report::default() }
     }
 
-    /// Takes an item in.
+    /// Takes an item in. What it answers are the entries of an escrow's journal that have left its item.
     ///
     /// # Errors
     /// If the rest of its aggregate could not be read: nothing is known about it then.
-    pub async fn read(&mut self, item: Scanned) -> Result<(), StoreError> {
-        match item.stored {
-            Ok(Stored::Escrow(escrow)) => self.escrow(&escrow).await?,
-            Ok(Stored::Payout(payout)) => self.payout(&payout),
-            Ok(Stored::TopUp(top_up)) => self.top_up(&top_up),
+    pub async fn read(&mut self, item: &Scanned) -> Result<Vec<Entry>, StoreError> {
+        match &item.stored {
+            Ok(Stored::Escrow(escrow)) => return self.escrow(escrow).await,
+            Ok(Stored::Payout(payout)) => self.payout(payout),
+            Ok(Stored::TopUp(top_up)) => self.top_up(top_up),
             Ok(Stored::Wallet(wallet)) => {
-                let name = format!("wallet:{}:{}", wallet.owner, wallet.currency);
                 self.report.wallets = self.report.wallets.saturating_add(1);
-                let mut broken = Vec::new();
-                let lines = self.statements.wallet(self.store, &wallet, &mut broken).await?;
-                self.report.lines = self.report.lines.saturating_add(lines);
-                for what in broken {
-                    self.report.broken(&name, Some((&wallet.owner, wallet.currency)), what);
-                }
-                if let Some(reason) = wallet.hold {
-                    self.report.holds.push((wallet.owner, wallet.currency, reason));
+                self.statements.wallet(wallet);
+                if let Some(reason) = &wallet.hold {
+                    self.report.holds.push((wallet.owner.clone(), wallet.currency, reason.clone()));
                 }
             }
-            Ok(Stored::Line(line)) => self.statements.line(&line),
+            Ok(Stored::Line(line)) => {
+                self.report.lines = self.report.lines.saturating_add(1);
+                self.statements.line(line);
+            }
             Ok(Stored::Parked(parked)) => {
                 self.report.parked = self.report.parked.saturating_add(u64::from(parked.is_some()));
             }
@@ -71,17 +69,17 @@ impl<'a> Books<'a> {
             Ok(Stored::Page(_) | Stored::Evidence(_) | Stored::Seller(_) | Stored::Account(_) | Stored::Beside) => {}
             Err(unreadable) => self.report.broken(&item.key.to_string(), None, unreadable.to_string()),
         }
-        Ok(())
+        Ok(Vec::new())
     }
 
-    async fn escrow(&mut self, escrow: &Escrow) -> Result<(), StoreError> {
+    async fn escrow(&mut self, escrow: &Escrow) -> Result<Vec<Entry>, StoreError> {
         self.report.escrows = self.report.escrows.saturating_add(1);
         let pages = match self.pages(escrow).await {
             Ok(pages) => pages,
             Err(StoreError::Unreadable(unreadable)) => {
                 let seller = (&escrow.terms.seller, escrow.terms.currency);
                 self.report.broken(&escrow.id.to_string(), Some(seller), unreadable.to_string());
-                return Ok(());
+                return Ok(Vec::new());
             }
             Err(error) => return Err(error),
         };
@@ -90,11 +88,11 @@ impl<'a> Books<'a> {
             self.report.broken(&escrow.id.to_string(), Some(seller), error.to_string());
         }
         self.entries(MovedBy::Escrow(escrow.id), pages.iter().chain(&escrow.journal.entries));
-        Ok(())
+        Ok(pages)
     }
 
     /// The entries that have left the item of an escrow, oldest first.
-    async fn pages(&self, escrow: &Escrow) -> Result<Vec<Entry>, StoreError> {
+    pub(crate) async fn pages(&self, escrow: &Escrow) -> Result<Vec<Entry>, StoreError> {
         let mut entries = Vec::new();
         let mut number = 0;
         while u64::try_from(entries.len()).is_ok_and(|read| read < u64::from(escrow.journal.paged)) {
@@ -138,11 +136,19 @@ impl<'a> Books<'a> {
         self.report.broken(at, wallet, what);
     }
 
-    /// Everything was read: what was found.
-    #[must_use]
-    pub fn close(self) -> Report {
-        let Self { ledger, statements, mut report, .. } = self;
-        for (owner, currency, what) in statements.close() {
+    /// The wallets that are on hold, as far as was read, and why.
+    pub(crate) fn holds(&self) -> &[(UserId, Currency, String)] {
+        &self.report.holds
+    }
+
+    /// Everything was read: what was found. A wallet that does not fit what was read of its lines and payouts is looked at by itself first:
+    /// it may only have moved in between.
+    ///
+    /// # Errors
+    /// If such a wallet could not be read.
+    pub async fn close(self) -> Result<Report, StoreError> {
+        let Self { store, ledger, statements, mut report } = self;
+        for (owner, currency, what) in statements.close(store).await? {
             report.broken(&format!("wallet:{owner}:{currency}"), Some((&owner, currency)), what);
         }
         for currency in ledger.unbalanced() {
@@ -150,6 +156,6 @@ impl<'a> Books<'a> {
         }
         report.accounts = ledger.sums();
         report.ok = report.breaks_found == 0;
-        report
+        Ok(report)
     }
 }

@@ -1,9 +1,12 @@
 //! What the gateway's lists say, as the notices that should have told it. A notice that came is told once more, and changes nothing.
 
+use escrow_domain::id::PayoutId;
 use escrow_domain::money::Money;
 use escrow_domain::time::Timestamp;
-use escrow_gateways::facts::{ChargebackStep, ChargebackTold, PaymentTold, RefundTold};
-use escrow_gateways::{Fact, NoFact, Notice, Origin, PaymentLine, PaymentStanding, RefundState, ReportLine, What};
+use escrow_gateways::facts::{ChargebackStep, ChargebackTold, PaymentTold, RefundTold, TransferTold};
+use escrow_gateways::{
+    Fact, NoFact, Notice, Origin, PaymentLine, PaymentStanding, RefundState, ReportLine, TransferStanding, What,
+};
 
 /// The notice of a line of the statement; `None` where it tells of nothing by itself.
 ///
@@ -62,9 +65,21 @@ pub(crate) fn of_payment(line: &PaymentLine) -> Option<Notice> {
 
 /// The notice that so much of a capture has gone back.
 #[must_use]
-pub(crate) fn of_total(capture: &str, total: Money, told_at: Timestamp) -> Notice {
-    let fact = Fact::CaptureRefunded { origin: Origin::default(), capture: capture.to_owned(), total };
+pub(crate) fn of_total(origin: Origin, capture: &str, total: Money, told_at: Timestamp) -> Notice {
+    let fact = Fact::CaptureRefunded { origin, capture: capture.to_owned(), total };
     notice(capture, "refunds", told_at, Ok(fact))
+}
+
+/// The notice that so much of a transfer has come back.
+#[must_use]
+pub(crate) fn of_reversal(payout: PayoutId, standing: &TransferStanding, told_at: Timestamp) -> Notice {
+    let fact = Fact::TransferReversed(TransferTold {
+        reference: standing.reference.clone(),
+        payout: Some(payout),
+        money: standing.money,
+        total: standing.reversed,
+    });
+    notice(&standing.reference, "transfer", told_at, Ok(fact))
 }
 
 fn told(origin: Origin, reference: Option<&str>, capture: Option<&str>) -> PaymentTold {

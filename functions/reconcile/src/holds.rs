@@ -12,7 +12,9 @@ use std::collections::BTreeMap;
 const BY_RECONCILER: &str = "the ledger is being checked";
 
 /// Puts a hold on every wallet that a break touches, and ends the holds of those that none touches any more. How many of each.
-pub(crate) async fn keep(app: &App, report: &Report, line: &Line) -> Result<(u64, u64), StoreError> {
+///
+/// `is_whole`: everything could be compared. Otherwise nothing is found sound.
+pub(crate) async fn keep(app: &App, report: &Report, is_whole: bool, line: &Line) -> Result<(u64, u64), StoreError> {
     let mut touched: BTreeMap<(UserId, Currency), String> = BTreeMap::new();
     for found in &report.breaks {
         if let Some((owner, currency)) = found.wallet() {
@@ -27,7 +29,7 @@ pub(crate) async fn keep(app: &App, report: &Report, line: &Line) -> Result<(u64
         }
     }
     // A report that was cut off names not every break: then nothing is freed.
-    if report.is_complete() {
+    if is_whole && report.is_complete() {
         for (owner, currency, reason) in &report.holds {
             let sound = !touched.contains_key(&(owner.clone(), *currency));
             if sound && reason.starts_with(BY_RECONCILER) && hold(app, owner, *currency, None).await? {
@@ -36,6 +38,11 @@ pub(crate) async fn keep(app: &App, report: &Report, line: &Line) -> Result<(u64
         }
     }
     Ok((held, freed))
+}
+
+/// The aggregate on whose account the reconciler has put this hold on a wallet; `None` if somebody else has.
+pub(crate) fn cause(reason: &str) -> Option<&str> {
+    reason.strip_prefix(BY_RECONCILER)?.strip_prefix(": ")
 }
 
 /// Puts a wallet on hold, or ends its hold. Whether that changes anything.

@@ -33,7 +33,7 @@ pub(super) async fn retry(app: &App, gateways: &Gateways, which: &ParkedEvent, l
         .map_err(|_| Unsettled::Broken("a parked event that cannot be read any more"))?;
     match book(app, gateway, &notice, Deadline::within(PATIENCE), line).await? {
         Booked::Nothing(_) | Booked::Known(_) | Booked::Applied(_) => {}
-        Booked::Kept(_) => return Ok(()),
+        Booked::Kept { .. } => return Ok(()),
     }
     app.store.finish(&key, app.clock.now()).await?;
     Ok(())

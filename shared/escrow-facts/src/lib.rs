@@ -2,6 +2,7 @@
 //! again what was parked, the reconciler reads it in the gateway's own lists; what becomes of it is the same.
 
 use escrow_domain::command::{Attempt, Command};
+use escrow_domain::currency::Currency;
 use escrow_domain::decide;
 use escrow_domain::escrow::Escrow;
 use escrow_domain::id::{EscrowId, GatewayName, Operation, PayoutId, TopUpId, UserId};
@@ -25,8 +26,13 @@ pub enum Booked {
     Known(What),
     /// It is booked now.
     Applied(What),
-    /// It is ours and cannot be booked, for this reason: it is to be kept, for a later try or an operator.
-    Kept(String),
+    /// It is ours and cannot be booked: it is to be kept, for a later try or an operator.
+    Kept {
+        /// Why.
+        why: String,
+        /// What it was about, as far as that is known.
+        about: Option<What>,
+    },
 }
 
 /// The aggregate that a notice was about, as it stands now.
@@ -53,6 +59,17 @@ impl What {
             Self::Seller(seller) => format!("seller {}", seller.owner),
         }
     }
+
+    /// Whose wallet its money goes to, or comes from, and in which unit.
+    #[must_use]
+    pub const fn wallet(&self) -> Option<(&UserId, Currency)> {
+        match self {
+            Self::Escrow(escrow) => Some((&escrow.terms.seller, escrow.terms.currency)),
+            Self::TopUp(top_up) => Some((&top_up.owner, top_up.money.currency)),
+            Self::Payout(payout) => Some((&payout.owner, payout.money.currency)),
+            Self::Seller(_) => None,
+        }
+    }
 }
 
 /// Reads a notice and books what it says. What a commit promises to a gateway is woken.
@@ -68,7 +85,7 @@ pub async fn book(
 ) -> Result<Booked, StoreError> {
     match hear(gateway, notice, deadline).await {
         Heard::Nothing(word) => Ok(Booked::Nothing(word)),
-        Heard::Unclear(why) => Ok(Booked::Kept(why)),
+        Heard::Unclear(why) => Ok(Booked::Kept { why, about: None }),
         Heard::Escrow { escrow, fact, operation } => {
             let attempt = Attempt { command: Command::Fact(fact), actor: Actor::gateway(), operation };
             of_escrow(app, escrow, &attempt, line).await
@@ -84,7 +101,7 @@ async fn of_escrow(app: &App, id: EscrowId, attempt: &Attempt, line: &Line) -> R
     let changed = app.store.change(Start::Load(id), |escrow| decide::decide(escrow, attempt, app.moment())).await;
     let changed = match changed {
         Ok(changed) => changed,
-        Err(error) => return kept(error, &id),
+        Err(error) => return kept(error, &id, What::Escrow),
     };
     app.wake_for(changed.escrow(), line).await;
     Ok(booked(changed, What::Escrow))
@@ -102,7 +119,7 @@ async fn of_top_up(
     let start = Start::<TopUp>::Load(id);
     match app.store.change_aggregate(start, |top_up| top_up::decide(top_up, &attempt, app.moment())).await {
         Ok(changed) => Ok(booked(changed, What::TopUp)),
-        Err(error) => kept(error, &id),
+        Err(error) => kept(error, &id, What::TopUp),
     }
 }
 
@@ -118,7 +135,7 @@ async fn of_payout(
     let start = Start::<Payout>::Load(id);
     match app.store.change_aggregate(start, |payout| payout::decide(payout, &attempt, app.moment())).await {
         Ok(changed) => Ok(booked(changed, What::Payout)),
-        Err(error) => kept(error, &id),
+        Err(error) => kept(error, &id, What::Payout),
     }
 }
 
@@ -144,7 +161,7 @@ async fn of_seller(
     };
     match app.store.change_aggregate(Start::<Seller>::Load(owner.clone()), decide).await {
         Ok(changed) => Ok(booked(changed, What::Seller)),
-        Err(error) => kept(error, &owner),
+        Err(error) => kept(error, &owner, What::Seller),
     }
 }
 
@@ -157,16 +174,21 @@ fn booked<A>(changed: Changed<A>, what: impl FnOnce(Box<A>) -> What) -> Booked {
 
 /// What keeps a fact from being booked. Only what could not be written down at all is an error: gateways give up after some days, and
 /// whoever repairs an item may need longer.
-fn kept<Why: Display, A>(error: ChangeError<Why, A>, id: &impl Display) -> Result<Booked, StoreError> {
-    match error {
+fn kept<Why: Display, A>(
+    error: ChangeError<Why, A>,
+    id: &impl Display,
+    what: impl FnOnce(Box<A>) -> What,
+) -> Result<Booked, StoreError> {
+    let (why, about) = match error {
         // We store before we call, so a signed notice of ours about something unknown is strange.
-        ChangeError::NotFound => Ok(Booked::Kept(format!("{id} does not exist here"))),
-        ChangeError::Undecided { why, .. } => {
+        ChangeError::NotFound => (format!("{id} does not exist here"), None),
+        ChangeError::Undecided { why, escrow } => {
             tracing::warn!(at = %id, error = %why, "a fact could not be booked");
-            Ok(Booked::Kept(why.to_string()))
+            (why.to_string(), Some(what(escrow)))
         }
-        ChangeError::Wallet { refused, .. } => Ok(Booked::Kept(refused.to_string())),
-        ChangeError::Store(StoreError::Unreadable(unreadable)) => Ok(Booked::Kept(unreadable.to_string())),
-        ChangeError::Store(error) => Err(error),
-    }
+        ChangeError::Wallet { refused, escrow } => (refused.to_string(), Some(what(escrow))),
+        ChangeError::Store(StoreError::Unreadable(unreadable)) => (unreadable.to_string(), None),
+        ChangeError::Store(error) => return Err(error),
+    };
+    Ok(Booked::Kept { why, about })
 }

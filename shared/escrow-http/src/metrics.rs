@@ -82,6 +82,8 @@ pub enum Measure {
     Breaks(u64),
     /// Facts that the reconciler has found in a gateway's own lists, whose webhooks were lost.
     WebhooksMissed(u64),
+    /// Gateways whose own lists the reconciler could not read to their end.
+    ListsUnread(u32),
 }
 
 /// Where the records go.
@@ -176,6 +178,7 @@ fn shape(measure: Measure) -> Shape {
         Measure::Contended => count("Contended", 1, vec![]),
         Measure::Breaks(number) => count("LedgerBreaks", number, vec![]),
         Measure::WebhooksMissed(number) => count("WebhooksMissed", number, vec![]),
+        Measure::ListsUnread(number) => count("ListsUnread", number.into(), vec![]),
     }
 }
 
@@ -233,6 +236,7 @@ mod tests {
             Measure::Contended,
             Measure::Breaks(1),
             Measure::WebhooksMissed(2),
+            Measure::ListsUnread(1),
         ]);
         all
     }

@@ -43,6 +43,7 @@ impl Ledger {
             account,
             currency: currency.code().to_owned(),
             units: units.to_string(),
+            unit: currency,
         };
         self.sums.into_iter().map(shown).collect()
     }

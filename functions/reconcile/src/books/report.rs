@@ -65,6 +65,8 @@ pub struct AccountSum {
     pub currency: String,
     /// In minor units of it; a debit is positive. As text, since the sum of a large platform may be longer than a JSON number is exact.
     pub units: String,
+    #[serde(skip)]
+    pub(crate) unit: Currency,
 }
 
 impl Report {
@@ -84,12 +86,40 @@ impl Report {
 
     /// Of what a first reading found, what a second one has found again.
     #[must_use]
-    pub(crate) fn confirmed_by(mut self, second: Self) -> Self {
-        let seen = |found: &Break| second.breaks.contains(found);
-        if self.is_complete() {
-            self.breaks.retain(seen);
+    pub fn confirmed_by(mut self, second: Self) -> Self {
+        // Of what was cut off nobody knows whether it was found again: then the first reading stands.
+        if self.is_complete() && second.is_complete() {
+            self.breaks.retain(|found| second.breaks.contains(found));
             self.breaks_found = u64::try_from(self.breaks.len()).unwrap_or(u64::MAX);
         }
         Self { ok: self.breaks_found == 0, breaks: self.breaks, breaks_found: self.breaks_found, ..second }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(breaks: std::ops::Range<usize>) -> Report {
+        let mut report = Report::default();
+        breaks.for_each(|number| report.broken(&format!("esc_{number}"), None, "it does not hold"));
+        report
+    }
+
+    #[test]
+    fn a_break_counts_when_it_was_found_twice() {
+        let confirmed = report(0..3).confirmed_by(report(2..5));
+        let at: Vec<&str> = confirmed.breaks.iter().map(|found| found.at.as_str()).collect();
+        assert_eq!((confirmed.ok, confirmed.breaks_found, at), (false, 1, vec!["esc_2"]));
+        assert!(report(0..3).confirmed_by(report(0..0)).ok);
+    }
+
+    #[test]
+    fn what_was_cut_off_is_not_taken_for_sound() {
+        // The second reading has found all of it again, but tells only of the first two hundred.
+        let confirmed = report(300..302).confirmed_by(report(0..302));
+        assert_eq!((confirmed.ok, confirmed.breaks_found), (false, 2));
+        let confirmed = report(0..302).confirmed_by(report(300..302));
+        assert_eq!((confirmed.ok, confirmed.breaks_found), (false, 302));
     }
 }
