@@ -247,6 +247,11 @@ impl Draft {
         Ok(())
     }
 
+    /// How often it moves a wallet.
+    pub(super) const fn moves(&self) -> usize {
+        self.moves.len()
+    }
+
     /// Promises to do something at a gateway, as soon as possible.
     pub(super) fn promise(&mut self, task: Task) {
         self.escrow.effects.push(Effect::promised(task, self.now));

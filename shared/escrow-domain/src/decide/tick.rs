@@ -15,6 +15,10 @@ use crate::refusal::Undecided;
 use crate::stop::ALARM_EVERY;
 use crate::time::Timestamp;
 
+/// So often a tick moves wallets at the most. Each time is a line of a statement, and a transaction has a hundred items at the most
+/// (Amazon DynamoDB API Reference, `TransactWriteItems`). What is left is due, and the next tick's.
+const MOST_MOVES: usize = 80;
+
 /// A deadline, and what it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Timer {
@@ -177,13 +181,16 @@ fn running(milestone: &Milestone, index: u8) -> Option<Timer> {
     }
 }
 
-/// Does everything that is due, earliest first, in one change.
+/// Does everything that is due, earliest first, in one change that one transaction can hold.
 pub(super) fn tick(escrow: &Escrow, now: Moment) -> Result<Outcome, Undecided> {
     let mut draft = Draft::new(escrow, Actor::clock(), Operation::of_clock("tick", 0, now.at), now);
     let mut entries = false;
     while let Some(timer) = draft.escrow.timers().into_iter().filter(|timer| timer.at <= now.at).min() {
         run(&mut draft, timer)?;
         entries = true;
+        if draft.moves() >= MOST_MOVES {
+            break;
+        }
     }
     if draft.escrow.alarm_at.is_some_and(|at| at <= now.at) {
         draft.escrow.alarm_at = Some(now.at.after(ALARM_EVERY));

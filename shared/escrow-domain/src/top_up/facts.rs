@@ -68,7 +68,8 @@ pub fn decide(top_up: &TopUp, attempt: &TopUpAttempt, now: Moment) -> Result<Top
         }
         TopUpFact::ChargebackClosed { chargeback, won } => {
             let end = |known: &mut TopUpChargeback| {
-                if known.status != ChargebackStatus::Open {
+                // A loss is final; what was won can still be lost.
+                if known.status == ChargebackStatus::Lost || (known.status == ChargebackStatus::Won && *won) {
                     return;
                 }
                 known.status = if *won { ChargebackStatus::Won } else { ChargebackStatus::Lost };

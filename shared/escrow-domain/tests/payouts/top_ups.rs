@@ -2,6 +2,7 @@
 
 use super::purse::{STRIPE, money, owner};
 use crate::fixture::{START, actor, minor, sar, user};
+use escrow_domain::chargeback::ChargebackStatus;
 use escrow_domain::command::{Attempt, ChargebackTold};
 use escrow_domain::currency::Currency;
 use escrow_domain::decide::{Moment, Outcome, Page};
@@ -114,7 +115,8 @@ fn funds(units: i64, back: bool) -> (&'static str, &'static str, TopUpFact) {
 }
 
 fn closed(units: i64, won: bool) -> (&'static str, &'static str, TopUpFact) {
-    ("dp_1", "closed", TopUpFact::ChargebackClosed { chargeback: chargeback(units), won })
+    let happening = if won { "closed won" } else { "closed lost" };
+    ("dp_1", happening, TopUpFact::ChargebackClosed { chargeback: chargeback(units), won })
 }
 
 fn code<T: std::fmt::Debug>(decided: &Result<T, Undecided>) -> &'static str {
@@ -307,4 +309,16 @@ fn more_than_a_capture_brought_is_never_claimed_from_the_wallet() {
     assert_eq!((owed.units, owed.currency), (8_000, sar()), "what is left is the owner's to pay");
     assert!(till.tell(funds(10_000, true)));
     assert_eq!(till.wallet.available, minor(200));
+}
+
+#[test]
+fn an_inquiry_that_ended_can_still_become_a_loss() {
+    let mut till = Till::of(money(10_000), money(10_000));
+    assert!(till.tell(paid("pi_1", 10_000)));
+    assert!(till.tell(opened(4_000)) && till.tell(closed(4_000, true)));
+    assert_eq!(till.wallet.available, minor(10_000), "no money was taken");
+    assert!(till.tell(closed(4_000, false)));
+    assert_eq!((till.top_up.chargebacks[0].status, till.wallet.available), (ChargebackStatus::Lost, minor(6_000)));
+    assert!(!till.tell(closed(4_000, true)), "a loss is final");
+    assert_eq!(till.wallet.available, minor(6_000));
 }

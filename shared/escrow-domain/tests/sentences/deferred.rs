@@ -138,3 +138,24 @@ fn the_ledger_in_transit_is_what_waits() {
     forged.credits.clear();
     assert!(verify::check_money(&forged).is_err());
 }
+
+/// A transaction has at most a hundred items, and each credit that lands is a line of its own.
+#[test]
+fn however_many_credits_wait_they_land_in_commits_that_a_transaction_can_hold() {
+    let mut deal = Deal::created(&Offer::of(Kind::Service));
+    deal.page_opened().paid();
+    deal.defers = true;
+    for _release in 0..120 {
+        deal.act(Role::Buyer, release(Some(100)));
+    }
+    assert_eq!(deal.escrow.credits.len(), 120);
+    let mut sweeps = 0;
+    while !deal.escrow.credits.is_empty() {
+        let landed = deal.credits.len();
+        assert!(deal.tick());
+        let lines = deal.credits.len() - landed;
+        assert!((1..=90).contains(&lines), "{lines} lines, a wallet, an escrow and its pages in one transaction");
+        sweeps += 1;
+    }
+    assert_eq!((sweeps, deal.in_wallet("usr_seller")), (2, 12_000));
+}
