@@ -4,13 +4,16 @@
 //!
 //! Nothing here knows a flow's calls: a first run writes them down, and each is struck by what can happen to a call of its kind.
 
-use crate::hand::{Hand, Heard, Life, Made, Step};
+use crate::hand::{Deed, Hand, Heard, Life, Made, Step, Who};
+use holdfast::Given;
 use holdfast::faults::{Target, Verdict};
 use serde_json::{Value, json};
 
+use Deed::{Accept, ChargedBack, Commands, Ends, Extend, NextPart, Order, ReleaseIntoHotWallet, Talk};
 use Step::{
-    AnotherPage, Cancel, Checkout, Deliver, Dispute, Later, Pay, PayLate, PayTwice, Refund, Release, Rule, Sweep,
+    AnotherPage, Cancel, Checkout, Deliver, Dispute, Does, Later, Pay, PayLate, PayTwice, Refund, Release, Rule, Sweep,
 };
+use Who::{Buyer, Operator, Seller};
 
 /// What comes after a blow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +36,7 @@ struct Flow {
 }
 
 /// Everything that can happen to a call.
-fn blows(call: &Made) -> Vec<(&'static str, Verdict)> {
+pub(crate) fn blows(call: &Made) -> Vec<(&'static str, Verdict)> {
     let answer = |status, code: &str| Verdict::Answer { status, code: code.to_owned() };
     let mut blows = vec![
         ("not done", Verdict::FailBeforeSending),
@@ -137,9 +140,14 @@ fn overtakes_an_escrow(call: &Made, blow: &Verdict) -> bool {
 }
 
 async fn check(flow: Flow) {
-    let hand = Hand::start().await;
-    // So that the seller's wallet is there, and can move.
+    let mut settings = Given::new();
+    settings.insert("HOLDFAST_UNITS".to_owned(), "COIN:0:SAR:10".to_owned());
+    let hand = Hand::start_with(settings).await;
+    // So that the wallets are there, and can move.
     hand.life().live(&[Checkout, Pay, Release]).await;
+    for (currency, amount) in [("SAR", "900000.00"), ("COIN", "900000")] {
+        hand.fill_wallet(currency, amount).await;
+    }
     let undisturbed = flow.run(&hand, vec![None]).await.remove(0);
     let heard = &undisturbed.heard;
     assert!(heard.made.len() >= flow.calls, "{} calls are made, {} were known", heard.made.len(), flow.calls);
@@ -169,7 +177,7 @@ async fn check(flow: Flow) {
 }
 
 /// The lines in which two documents differ.
-fn difference(expected: &Value, found: &Value) -> String {
+pub(crate) fn difference(expected: &Value, found: &Value) -> String {
     let (expected, found) = (format!("{expected:#}"), format!("{found:#}"));
     let only = |sign: &str, one: &str, other: &str| -> String {
         let lines = one.lines().filter(|line| !other.lines().any(|known| known == *line));
@@ -290,4 +298,128 @@ async fn what_the_gateway_does_while_it_says_that_it_is_broken_is_done_once() {
         }
     }
     hand.people.verify().await;
+}
+
+/// An escrow whose money comes from the buyer's wallet is held in the same commit.
+#[tokio::test]
+async fn a_deal_paid_from_the_wallet_survives_every_blow() {
+    let struck = &[Does(Order(r#"{"gateway": null, "funding": "wallet"}"#))];
+    check(Flow { before: &[], struck, then: Then::Soon, calls: 3 }).await;
+}
+
+const IN_COINS: Step = Does(Order(r#"{"currency": "COIN", "amount": "500", "pay_in": "SAR"}"#));
+
+#[tokio::test]
+async fn coins_that_are_issued_into_a_deal_survive_every_blow() {
+    check(Flow { before: &[], struck: &[IN_COINS, Pay], then: Then::Soon, calls: 6 }).await;
+}
+
+#[tokio::test]
+async fn coins_that_go_back_to_the_buyers_wallet_survive_every_blow() {
+    let struck = &[Does(Commands(Seller, "refund", r#"{"amount": "200"}"#))];
+    check(Flow { before: &[IN_COINS, Pay], struck, then: Then::Soon, calls: 3 }).await;
+}
+
+#[tokio::test]
+async fn a_payment_on_the_marketplaces_own_page_survives_every_blow() {
+    check(Flow { before: &[], struck: &[Does(Order(r#"{"mode": "elements"}"#)), Pay], then: Then::Soon, calls: 6 })
+        .await;
+}
+
+#[tokio::test]
+async fn a_page_of_the_marketplaces_own_that_is_given_up_survives_every_blow() {
+    let before = &[Does(Order(r#"{"mode": "elements"}"#))];
+    check(Flow { before, struck: &[Cancel], then: Then::NextDay, calls: 7 }).await;
+}
+
+const IN_PARTS: Step = Does(Order(
+    r#"{"kind": "project", "amount": null, "fund": ["m1"], "fee_payer": "split",
+        "milestones": [{"title": "Design", "amount": "100.00"}, {"title": "Build", "amount": "200.10"}]}"#,
+));
+
+#[tokio::test]
+async fn the_payment_of_the_next_part_survives_every_blow() {
+    const NEXT: Step = Does(NextPart(r#"{"gateway": "stripe", "milestones": ["m2"]}"#));
+    check(Flow { before: &[IN_PARTS, Pay], struck: &[NEXT, Pay], then: Then::Soon, calls: 6 }).await;
+}
+
+#[tokio::test]
+async fn the_payment_of_the_next_part_from_the_wallet_survives_every_blow() {
+    const NEXT: Step = Does(NextPart(r#"{"funding": "wallet", "milestones": ["m2"]}"#));
+    const BACK: Step = Does(Commands(Seller, "refund", r#"{"milestone": "m2"}"#));
+    check(Flow { before: &[IN_PARTS, Pay], struck: &[NEXT, BACK], then: Then::Soon, calls: 6 }).await;
+}
+
+/// A part to the seller, a part back to the buyer, and the rest as the clock says: each once.
+#[tokio::test]
+async fn a_deal_that_is_settled_in_parts_survives_every_blow() {
+    let struck = &[
+        Does(Commands(Buyer, "release", r#"{"amount": "33.33"}"#)),
+        Does(Commands(Seller, "refund", r#"{"amount": "50.01"}"#)),
+    ];
+    check(Flow { before: &[Checkout, Pay, Deliver], struck, then: Then::Soon, calls: 12 }).await;
+}
+
+#[tokio::test]
+async fn parts_that_go_back_and_nobody_hears_about_survive_every_blow() {
+    let struck = &[
+        Does(Commands(Seller, "refund", r#"{"amount": "33.33"}"#)),
+        Does(Commands(Operator, "refund", r#"{"amount": "50.01", "reason": "It was late."}"#)),
+    ];
+    check(Flow { before: &[Checkout, Pay], struck, then: Then::NextDay, calls: 12 }).await;
+}
+
+/// Evidence and offers from both sides, and the agreement.
+#[tokio::test]
+async fn a_dispute_that_the_sides_settle_survives_every_blow() {
+    const EVIDENCE: &str = r#"{"evidence": [{"type": "file", "uri": "https://files.example/1", "note": "See here."}]}"#;
+    let struck = &[
+        Does(Commands(Buyer, "dispute", r#"{"amount": "80.00", "reason": "It does not open."}"#)),
+        Does(Commands(Seller, "dispute/evidence", EVIDENCE)),
+        Does(Commands(Seller, "dispute/propose", r#"{"to_buyer": "20.00"}"#)),
+        Does(Commands(Buyer, "dispute/propose", r#"{"to_buyer": "50.00"}"#)),
+        Does(Accept(Seller)),
+    ];
+    check(Flow { before: &[Checkout, Pay, Deliver], struck, then: Then::Soon, calls: 17 }).await;
+}
+
+#[tokio::test]
+async fn a_deal_that_both_sides_call_off_survives_every_blow() {
+    let struck = &[
+        Does(Commands(Seller, "cancel", r#"{"reason": "It is too much."}"#)),
+        Does(Commands(Buyer, "cancel", r#"{"reason": "Agreed."}"#)),
+    ];
+    check(Flow { before: &[Checkout, Pay, Later("P2D")], struck, then: Then::Soon, calls: 10 }).await;
+}
+
+#[tokio::test]
+async fn a_deadline_that_is_asked_for_and_granted_survives_every_blow() {
+    let struck = &[Does(Extend(Seller, 5)), Does(Commands(Buyer, "extend", "{}")), Does(Extend(Buyer, 3))];
+    check(Flow { before: &[Checkout, Pay], struck, then: Then::Soon, calls: 6 }).await;
+}
+
+#[tokio::test]
+async fn a_chargeback_that_is_lost_survives_every_blow() {
+    let before = &[Checkout, Pay, Does(Commands(Buyer, "release", r#"{"amount": "50.00"}"#))];
+    check(Flow { before, struck: &[Does(ChargedBack), Does(Ends("lost"))], then: Then::Soon, calls: 6 }).await;
+}
+
+#[tokio::test]
+async fn a_chargeback_that_is_won_survives_every_blow() {
+    let struck = &[Does(ChargedBack), Later("P3D"), Does(Ends("won"))];
+    check(Flow { before: &[Checkout, Pay, Deliver], struck, then: Then::Soon, calls: 8 }).await;
+}
+
+/// The release did not wait for the wallet that everybody wanted; the sweep lands its credit.
+#[tokio::test]
+async fn a_credit_that_was_put_off_lands_once_after_every_blow() {
+    let before = &[Checkout, Pay, Deliver, Does(ReleaseIntoHotWallet)];
+    check(Flow { before, struck: &[Later("PT2M"), Sweep], then: Then::Soon, calls: 19 }).await;
+}
+
+/// The oldest entries leave for a page in the transaction that adds the next one.
+#[tokio::test]
+async fn a_journal_whose_page_is_turned_survives_every_blow() {
+    let before = &[Checkout, Pay, Later("P2D"), Does(Talk(45))];
+    check(Flow { before, struck: &[Does(Talk(1)), Deliver], then: Then::Soon, calls: 4 }).await;
 }

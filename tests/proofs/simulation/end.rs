@@ -17,7 +17,7 @@ const MOST_TRIES: usize = 12;
 impl World {
     /// Sees everything to its end and checks it.
     pub(crate) async fn come_to_its_end(mut self) -> Fired {
-        self.luck.turn_good();
+        self.luck.wake(false);
         self.hand.people.switch_sandbox(json!({ "next": [], "balance": { "available_after_s": 0 } })).await;
         self.fill_balance().await;
         self.everybody_tries_again().await;
@@ -50,15 +50,14 @@ impl World {
                 self.take_in(asked).await;
             }
         }
-        assert!(self.unanswered.is_empty(), "never answered: {:?}", self.unanswered);
+        assert!(self.unanswered.is_empty(), "never answered: {:?}, but {:#}", self.unanswered, self.last_word);
     }
 
     /// What is on its way arrives, leases end, back-offs pass.
     async fn an_hour_passes(&mut self) {
         self.gather().await;
         for event in std::mem::take(&mut self.events) {
-            let answer = self.hand.tell(&event.body).await.unwrap();
-            assert_eq!(answer.status, 200, "{} {:#}", event.kind, answer.body);
+            self.tell_until_taken(&event).await;
         }
         self.messages.clear();
         for time in ["PT20M", "PT40M"] {
@@ -133,7 +132,7 @@ impl World {
         let read = self.hand.system.reconcile().await.unwrap().unwrap();
         assert!(read.report.ok && read.unread.is_empty(), "the reconciler finds breaks: {read:#?}");
         let report = self.hand.people.verify().await;
-        assert_eq!(report["parked"], 0, "events were never booked: {report:#}");
+        assert_eq!(report["parked"], 0, "events were never booked, of these: {:#?}", self.parked);
         let state = self.hand.people.sandbox().await;
         for effects in ["refund_effects", "transfer_effects"] {
             for (effect, times) in state[effects].as_object().unwrap() {

@@ -88,8 +88,10 @@ pub(crate) struct Luck(Arc<Mutex<Drawn>>);
 #[derive(Debug)]
 struct Drawn {
     random: StdRng,
-    /// Of a thousand calls, so many go wrong. Nothing after the day.
+    /// Of a thousand calls of the day, so many go wrong.
     bad: u32,
+    /// Only during the day.
+    awake: bool,
     fired: Fired,
 }
 
@@ -98,12 +100,12 @@ impl Luck {
     pub(crate) fn of(seed: u64) -> Self {
         let mut random = StdRng::seed_from_u64(seed ^ 0x1u64.rotate_left(63));
         let bad = [0, 20, 60, 150, 300][random.random_range(0..5)];
-        Self(Arc::new(Mutex::new(Drawn { random, bad, fired: Fired::default() })))
+        Self(Arc::new(Mutex::new(Drawn { random, bad, awake: false, fired: Fired::default() })))
     }
 
-    /// From now on everything works.
-    pub(crate) fn turn_good(&self) {
-        self.0.lock().unwrap().bad = 0;
+    /// From now on things go wrong, or no more.
+    pub(crate) fn wake(&self, awake: bool) {
+        self.0.lock().unwrap().awake = awake;
     }
 
     /// What has happened so far.
@@ -114,7 +116,7 @@ impl Luck {
     /// What happens to this call.
     pub(crate) fn decide(&self, call: &Call<'_>) -> Verdict {
         let mut drawn = self.0.lock().unwrap();
-        if drawn.bad == 0 || drawn.random.random_range(0..1_000) >= drawn.bad {
+        if !drawn.awake || drawn.random.random_range(0..1_000) >= drawn.bad {
             return Verdict::Pass;
         }
         let choice = drawn.random.random_range(0..8);

@@ -65,8 +65,10 @@ const FOUND_OUT: &[&str] = &[
     "charge.dispute.funds_withdrawn",
     "charge.dispute.funds_reinstated",
 ];
-/// Gateways repeat their webhooks for three days: nobody waits longer between two runs of the reconciler, or for an event.
+/// The hours between two runs of the reconciler.
 const PATIENCE: u64 = 24;
+/// Gateways repeat their webhooks for three days: no event is older when it comes, in seconds.
+const OLDEST: i64 = 60 * 3_600;
 
 /// One day.
 pub(crate) struct World {
@@ -82,10 +84,14 @@ pub(crate) struct World {
     pub(crate) links: Vec<String>,
     /// Requests without an answer.
     pub(crate) unanswered: Vec<Asked>,
+    /// What whoever was last told to come again was told.
+    pub(crate) last_word: Value,
     /// Requests that were carried out.
     pub(crate) answered: Vec<Asked>,
     pub(crate) events: Vec<Told>,
     pub(crate) messages: Vec<Message>,
+    /// Events that could not be booked when they came.
+    pub(crate) parked: Vec<Told>,
     pub(crate) fired: Fired,
     /// Whether an event is gone that only the reconciler can replace.
     pub(crate) owes_a_reading: bool,
@@ -121,9 +127,11 @@ impl World {
             pages: Vec::new(),
             links: Vec::new(),
             unanswered: Vec::new(),
+            last_word: Value::Null,
             answered: Vec::new(),
             events: Vec::new(),
             messages: Vec::new(),
+            parked: Vec::new(),
             fired: Fired::default(),
             owes_a_reading: false,
             length,
@@ -154,8 +162,32 @@ impl World {
         done.status
     }
 
+    /// Before anything goes wrong some have begun: sellers are onboarded, wallets filled, deals paid.
+    async fn dawn(&mut self) {
+        for _ in 0..self.any(3) {
+            self.a_seller_is_onboarded().await;
+        }
+        for link in std::mem::take(&mut self.links) {
+            self.hand.people.api.post(&link).json(&json!({ "outcome": "complete" })).send().await.is(200);
+        }
+        for _ in 0..self.any(3) {
+            self.top_up().await;
+        }
+        for _ in 0..1 + self.any(3) {
+            self.order().await;
+        }
+        for page in self.pages.clone() {
+            if !self.once_in(4) {
+                self.hand.people.api.post(&page).json(&json!({ "outcome": "paid" })).send().await.is(200);
+            }
+        }
+        self.hand.drain(false).await;
+    }
+
     /// The day itself.
     pub(crate) async fn live(&mut self) {
+        self.dawn().await;
+        self.luck.wake(true);
         for _moment in 0..self.length {
             self.gather().await;
             match self.random.random_range(0..100) {
@@ -211,7 +243,10 @@ impl World {
         let answer = self.hand.ask(&who, &asked.path, &asked.key, &asked.body).await;
         match answer {
             None => self.unanswered.push(asked),
-            Some(answer) if answer.asks_to_come_again() => self.unanswered.push(asked),
+            Some(answer) if answer.asks_to_come_again() => {
+                self.last_word = answer.body;
+                self.unanswered.push(asked);
+            }
             Some(answer) => {
                 match answer.status {
                     200 | 201 if asked.is_done_once() => self.answered.push(asked),
@@ -243,10 +278,19 @@ impl World {
             self.fired.count("event twice");
             self.events.push(event.clone());
         }
-        let taken = self.hand.tell(&event.body).await.is_some_and(|answer| answer.status == 200);
-        if !taken {
+        if !self.heard(&event).await {
             self.events.push(event);
         }
+    }
+
+    /// Whether the event was taken.
+    async fn heard(&mut self, event: &Told) -> bool {
+        let Some(answer) = self.hand.tell(&event.body).await else { return false };
+        if answer.body["outcome"] == "parked" {
+            self.fired.count("event parked");
+            self.parked.push(event.clone());
+        }
+        answer.status == 200
     }
 
     async fn a_message_arrives(&mut self) {
@@ -282,10 +326,39 @@ impl World {
             let some = hours.min(PATIENCE);
             hours -= some;
             self.hand.pass(&format!("PT{some}H"));
-            if some == PATIENCE && self.owes_a_reading {
-                self.gateways_lists_are_read().await;
+            if some == PATIENCE {
+                self.the_last_tries_arrive().await;
+                if self.owes_a_reading {
+                    self.gateways_lists_are_read().await;
+                }
             }
         }
+    }
+
+    /// What the gateway will not say much longer is heard now.
+    async fn the_last_tries_arrive(&mut self) {
+        self.gather().await;
+        let now = self.hand.system.clock().now().as_seconds();
+        let is_old = |event: &Told| {
+            let body: Value = serde_json::from_str(&event.body).unwrap();
+            body["created"].as_i64().unwrap() < now - OLDEST
+        };
+        let (old, young) = std::mem::take(&mut self.events).into_iter().partition(is_old);
+        self.events = young;
+        for event in old {
+            self.tell_until_taken(&event).await;
+        }
+    }
+
+    /// Again, as gateways do, until it is taken.
+    pub(crate) async fn tell_until_taken(&mut self, event: &Told) {
+        const MOST: usize = 40;
+        for _try in 0..MOST {
+            if self.heard(event).await {
+                return;
+            }
+        }
+        panic!("never taken: {} {}", event.kind, event.body);
     }
 
     /// The reconciler runs, again until it has read everything.
