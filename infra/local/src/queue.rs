@@ -6,7 +6,10 @@
 mod notice;
 mod poller;
 
+use std::time::Duration;
+
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::{BehaviorVersion, Region};
 use aws_sdk_sqs::error::{BoxError, DisplayErrorContext, SdkError};
 use aws_sdk_sqs::types::QueueAttributeName;
@@ -131,9 +134,13 @@ pub(crate) fn client(http: SharedHttpClient) -> Client {
         .region(Region::from_static(REGION))
         .credentials_provider(credentials())
         .http_client(http)
+        .retry_config(RetryConfig::standard().with_initial_backoff(FIRST_PAUSE))
         .build();
     Client::from_conf(config)
 }
+
+/// The longest first pause between attempts: as short as that of the functions in the cloud.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests;

@@ -8,18 +8,14 @@ use super::balance;
 use super::book::{Book, DeliveryState, IntentStatus};
 
 pub(super) fn shown(book: &Book, now_s: i64, public_url: &str) -> Value {
-    let sessions: Vec<Value> = book
-        .sessions
-        .values()
+    let sessions: Vec<Value> = in_order(&book.sessions, |one| one.number)
         .map(|session| {
             json!({"id": session.id, "status": session.status.word(), "paid": session.paid, "amount": session.amount,
                    "currency": session.currency, "payment_intent": session.intent, "expires_at": session.expires_at,
                    "client_reference_id": session.client_reference_id, "metadata": session.metadata, "url": session.url})
         })
         .collect();
-    let intents: Vec<Value> = book
-        .intents
-        .values()
+    let intents: Vec<Value> = in_order(&book.intents, |one| one.number)
         .map(|intent| {
             let charge = intent.paid_charge();
             // That of a session is paid on the session's page.
@@ -31,9 +27,7 @@ pub(super) fn shown(book: &Book, now_s: i64, public_url: &str) -> Value {
                    "refunded": charge.map_or(0, |charge| book.refunded(&charge.id))})
         })
         .collect();
-    let list: Vec<Value> = book
-        .refunds
-        .values()
+    let list: Vec<Value> = in_order(&book.refunds, |one| one.number)
         .map(|refund| {
             json!({"id": refund.id, "status": refund.status.word(), "amount": refund.amount, "currency": refund.currency,
                    "payment_intent": refund.intent, "metadata": refund.metadata, "by_hand": refund.by_hand})
@@ -42,27 +36,21 @@ pub(super) fn shown(book: &Book, now_s: i64, public_url: &str) -> Value {
     // How often each refund of ours took effect: more than once is the mistake that this sandbox is there to show.
     let made = book.refunds.values().filter(|refund| refund.status.takes_money());
     let refund_effects = effects(made.map(|refund| &refund.metadata), "refund_id");
-    let disputes: Vec<Value> = book
-        .disputes
-        .values()
+    let disputes: Vec<Value> = in_order(&book.disputes, |one| one.number)
         .map(|dispute| {
             json!({"id": dispute.id, "status": dispute.status.word(), "amount": dispute.amount,
                    "payment_intent": dispute.intent, "withdrawn": dispute.withdrawal.is_some(),
                    "reinstated": dispute.reinstatement.is_some()})
         })
         .collect();
-    let accounts: Vec<Value> = book
-        .accounts
-        .values()
+    let accounts: Vec<Value> = in_order(&book.accounts, |one| one.number)
         .map(|account| {
             json!({"id": account.id, "standing": account.standing, "takes_transfers": account.takes_transfers(),
                    "payouts_enabled": account.payouts_enabled(), "connected": !account.gone,
                    "currently_due": account.currently_due, "metadata": account.metadata})
         })
         .collect();
-    let transfers: Vec<Value> = book
-        .transfers
-        .values()
+    let transfers: Vec<Value> = in_order(&book.transfers, |one| one.number)
         .map(|transfer| {
             json!({"id": transfer.id, "amount": transfer.amount, "reversed": transfer.reversed(),
                    "currency": transfer.currency, "destination": transfer.destination,
@@ -71,9 +59,7 @@ pub(super) fn shown(book: &Book, now_s: i64, public_url: &str) -> Value {
         })
         .collect();
     let transfer_effects = effects(book.transfers.values().map(|transfer| &transfer.metadata), "payout_id");
-    let payouts: Vec<Value> = book
-        .payouts
-        .values()
+    let payouts: Vec<Value> = in_order(&book.payouts, |one| one.number)
         .map(|payout| {
             json!({"id": payout.id, "account": payout.account, "status": payout.status.word(), "amount": payout.amount,
                    "currency": payout.currency, "failure_code": payout.failure})
@@ -98,6 +84,13 @@ pub(super) fn shown(book: &Book, now_s: i64, public_url: &str) -> Value {
            "disputes": disputes, "accounts": accounts,
            "transfers": transfers, "transfer_effects": transfer_effects, "payouts": payouts,
            "balance": balance::balance(book, now_s), "events": events, "webhooks": deliveries, "switches": book.switches})
+}
+
+/// Oldest first: their ids are random, and say nothing about it.
+fn in_order<T>(all: &BTreeMap<String, T>, number: impl Fn(&T) -> u64) -> impl Iterator<Item = &T> {
+    let mut all: Vec<&T> = all.values().collect();
+    all.sort_by_key(|one| number(one));
+    all.into_iter()
 }
 
 /// How many objects carry each value of this key.
