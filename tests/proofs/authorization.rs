@@ -3,12 +3,13 @@
 //! Each cell is played on an escrow of its own in which the call would be possible, so that only the caller decides.
 
 use escrow_domain::time::{Period, Timestamp};
+use holdfast::Options;
 use holdfast_tests::api::{Call, Caller};
 use holdfast_tests::contract::operations;
 use holdfast_tests::deal::{Deal, order};
 use holdfast_tests::json::{Look, with};
-use holdfast_tests::on_holdfast;
 use holdfast_tests::stack::Stack;
+use holdfast_tests::{on, on_holdfast};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -88,13 +89,96 @@ async fn possible(holdfast: &Stack, operation: &str, who: &Caller) -> Call {
         }
         "getPayment" => who.get(&format!("/v1/payments/{}", holdfast.checkout(none()).await.payment)),
         "getQuote" => who.get("/v1/quote?kind=service&currency=SAR&amount=150.00"),
-        // The seller's.
-        "getWallet" => who.get("/v1/wallets/usr_seller"),
-        "listWalletTransactions" => who.get("/v1/wallets/usr_seller/transactions?currency=SAR&limit=1"),
         // Only a signature opens it, and nobody here has one.
         "receiveWebhook" => who.post("/v1/webhooks/stripe").json(&json!({ "id": "evt_1" })),
+        other => possible_with_wallets(holdfast, other, who).await,
+    }
+}
+
+/// The same of what is about the seller's wallet, and what goes in and out of it.
+async fn possible_with_wallets(holdfast: &Stack, operation: &str, who: &Caller) -> Call {
+    let small = || json!({ "currency": "SAR", "amount": "1.00", "gateway": "manual" });
+    let large = || json!({ "currency": "SAR", "amount": "6.00", "gateway": "manual" });
+    let command = |payout: &str, command: &str, body: Value| {
+        who.post(&format!("/v1/payouts/{payout}/{command}")).once().json(&body)
+    };
+    match operation {
+        "getWallet" => who.get("/v1/wallets/usr_seller"),
+        "listWalletTransactions" => who.get("/v1/wallets/usr_seller/transactions?currency=SAR&limit=1"),
+        "listWalletPayouts" => {
+            asked(holdfast, small()).await;
+            who.get("/v1/wallets/usr_seller/payouts?limit=1")
+        }
+        "askPayout" => who.post("/v1/wallets/usr_seller/payouts").once().json(&small()),
+        "askPayouts" => {
+            let wish = with(small(), json!({ "owner": "usr_seller" }));
+            who.post("/v1/payouts").once().json(&json!({ "payouts": [wish] }))
+        }
+        "listPayouts" => {
+            asked(holdfast, small()).await;
+            who.get("/v1/payouts?status=owed&limit=1")
+        }
+        "getPayout" => who.get(&format!("/v1/payouts/{}", asked(holdfast, small()).await)),
+        "approvePayout" => command(&asked(holdfast, large()).await, "approve", json!({})),
+        "rejectPayout" => command(&asked(holdfast, large()).await, "reject", json!({ "reason": "It is new." })),
+        "markPayoutPaid" => command(&asked(holdfast, small()).await, "mark-paid", json!({ "reference": "SWIFT 1" })),
+        "markPayoutFailed" => {
+            command(&asked(holdfast, small()).await, "mark-failed", json!({ "reason": "No such account." }))
+        }
+        "resolvePayout" => {
+            let resolved = json!({ "resolution": "failed", "reason": "The dashboard does not show it." });
+            command(&in_doubt(holdfast).await, "resolve", resolved)
+        }
+        "listTopUps" => {
+            topped_up(holdfast).await;
+            who.get("/v1/wallets/usr_seller/top-ups?limit=1")
+        }
+        "createTopUp" => who.post("/v1/wallets/usr_seller/top-ups").once().json(&by_card()),
+        "getTopUp" => who.get(&format!("/v1/top-ups/{}", topped_up(holdfast).await)),
+        "getSeller" => who.get("/v1/sellers/usr_seller"),
+        "onboardSeller" => who.post("/v1/sellers/usr_seller/onboarding").json(&onboarding()),
+        "setPayoutPolicy" => {
+            let never = json!({ "currency": "SAR", "automatic": false });
+            who.post("/v1/sellers/usr_seller/payout-policy").json(&never)
+        }
         new => panic!("the matrix does not know how to call {new}: give it a row"),
     }
+}
+
+fn by_card() -> Value {
+    json!({ "currency": "SAR", "amount": "20.00", "gateway": "stripe" })
+}
+
+fn onboarding() -> Value {
+    json!({
+        "gateway": "stripe", "return_url": "https://market.example/done", "refresh_url": "https://market.example/again",
+    })
+}
+
+/// A payout that the seller has asked for; above 5.00 it waits for its approval.
+async fn asked(holdfast: &Stack, wish: Value) -> String {
+    let asked = holdfast.seller.post("/v1/wallets/usr_seller/payouts").once().json(&wish).send().await;
+    asked.is(201).text("/id").to_owned()
+}
+
+/// A payout of the seller's of which the gateway has not said for a month whether it was made.
+async fn in_doubt(holdfast: &Stack) -> String {
+    let silence = [vec![json!({ "transfers": "lost_before" })], vec![json!({ "look_ups": "500" }); 8]].concat();
+    holdfast.switch_sandbox(json!({ "next": silence })).await;
+    let payout = asked(holdfast, json!({ "currency": "SAR", "amount": "1.00", "gateway": "stripe" })).await;
+    for _ in 0..3 {
+        holdfast.advance("P16D").await;
+    }
+    holdfast.switch_sandbox(json!({ "next": [] })).await;
+    let stands = holdfast.seller.get(&format!("/v1/payouts/{payout}")).send().await.is(200);
+    stands.shows(json!({ "status": "review" }));
+    payout
+}
+
+/// A top-up that the seller has begun.
+async fn topped_up(holdfast: &Stack) -> String {
+    let opened = holdfast.seller.post("/v1/wallets/usr_seller/top-ups").once().json(&by_card()).send().await;
+    opened.is(201).text("/top_up/id").to_owned()
 }
 
 /// An escrow in dispute, to which both sides may still bring evidence.
@@ -118,10 +202,15 @@ async fn in_review(holdfast: &Stack) -> Deal<'_> {
 
 #[tokio::test]
 async fn everybody_may_do_what_is_theirs_and_nothing_else() {
-    on_holdfast(async |holdfast| {
-        // A wallet to look at.
+    let mut options = Options::in_memory();
+    options.settings.insert("HOLDFAST_PAYOUT_APPROVAL_ABOVE".to_owned(), "SAR:5.00".to_owned());
+    on(options, async |holdfast| {
+        // A wallet to look at, and to be paid from.
         let deal = holdfast.paid(json!({})).await;
         deal.does(&holdfast.buyer, "release", json!({})).await.is(200);
+        let link = holdfast.seller.post("/v1/sellers/usr_seller/onboarding").json(&onboarding()).send().await.is(201);
+        holdfast.api.post(link.text("/url")).json(&json!({ "outcome": "complete" })).send().await.is(200);
+        holdfast.settle().await;
         let people = people(holdfast);
         let mut table = format!("{:<58}", "");
         for column in COLUMNS {

@@ -3,6 +3,7 @@
 mod bodies;
 mod requests;
 mod tokens;
+mod wallets;
 mod webhooks;
 
 use holdfast_tests::api::{Answer, Call};
@@ -24,10 +25,19 @@ impl<'a> Table<'a> {
 
     /// The call must be refused so, and DynamoDB must not have been written.
     async fn row(&mut self, what: &str, call: Call, status: u16, code: &str) {
+        self.row_at(what, call, status, code, "").await;
+    }
+
+    /// The same, and the answer must say where in the body the mistake is; an empty pointer leaves that open.
+    async fn row_at(&mut self, what: &str, call: Call, status: u16, code: &str, pointer: &str) {
         let before = self.holdfast.write_units().await;
         let answer = call.send().await;
         self.rows += 1;
         self.compare(what, &answer, status, code);
+        let place = answer.body.pointer("/errors/0/pointer").and_then(Value::as_str).unwrap_or_default();
+        if !pointer.is_empty() && place != pointer {
+            self.wrong.push(format!("{what}: the mistake is said to be at {place:?}, and is at {pointer}"));
+        }
         let after = self.holdfast.write_units().await;
         if before != after {
             self.wrong.push(format!("{what}: wrote {before} to {after} units"));

@@ -1,5 +1,6 @@
 //! Items that a function cannot read: a newer release wrote them, or something has damaged them.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use holdfast::faults::{Call, Verdict};
 use holdfast::{Local, Options};
 use holdfast_tests::json::Look;
@@ -13,17 +14,16 @@ async fn with_the_format_of_a_newer_release(local: &Local, story: impl AsyncFnOn
     let is_escrow = |key: &str| key == "E";
     let escrow =
         everything.items().iter().find(|item| item["sk"].as_s().is_ok_and(|key| is_escrow(key))).expect("an escrow");
-    let put = async |value: &str| {
+    let put = async |value: AttributeValue| {
         #[expect(clippy::disallowed_methods, reason = "the damage that must be survived")]
         let update = database.update_item().table_name(local.table());
         let update = update.key("pk", escrow["pk"].clone()).key("sk", escrow["sk"].clone());
         let update = update.update_expression("SET #f = :f").expression_attribute_names("#f", "f");
-        update.expression_attribute_values(":f", escrow[value].clone()).send().await.unwrap();
+        update.expression_attribute_values(":f", value).send().await.unwrap();
     };
-    // The version is higher than any format that this release knows.
-    put("v").await;
+    put(AttributeValue::N("99".to_owned())).await;
     story().await;
-    put("f").await;
+    put(escrow["f"].clone()).await;
 }
 
 #[tokio::test]
