@@ -39,7 +39,12 @@ impl From<StoreError> for Unmoved {
 
 /// Wallets as they were last seen: loaded once, and brought up to date by commits that failed on them.
 #[derive(Debug, Default)]
-pub(crate) struct Wallets(Vec<Wallet>);
+pub(crate) struct Wallets {
+    known: Vec<Wallet>,
+    /// Whether some are what a caller has read, perhaps a while ago. A commit finds out if they have moved; but nobody is refused for
+    /// what a wallet was then.
+    told: bool,
+}
 
 /// Wallets after some moves, each with the version before, and the lines that tell of them.
 #[derive(Debug, Default)]
@@ -61,6 +66,20 @@ impl Wallets {
     pub(crate) async fn after<'a>(
         &mut self,
         store: &Store,
+        moves: impl IntoIterator<Item = &'a WalletMove> + Clone,
+    ) -> Result<Moved, Unmoved> {
+        match self.moved_by(store, moves.clone()).await {
+            Err(Unmoved::Refused(_)) if self.told => {
+                self.forget();
+                self.moved_by(store, moves).await
+            }
+            result => result,
+        }
+    }
+
+    async fn moved_by<'a>(
+        &mut self,
+        store: &Store,
         moves: impl IntoIterator<Item = &'a WalletMove>,
     ) -> Result<Moved, Unmoved> {
         let mut all = Moved::default();
@@ -70,11 +89,11 @@ impl Wallets {
             let (was, before) = match begun {
                 Some(place) => all.wallets.swap_remove(place),
                 None => {
-                    let seen = match self.0.iter().find(|wallet| same(wallet)) {
+                    let seen = match self.known.iter().find(|wallet| same(wallet)) {
                         Some(seen) => seen.clone(),
                         None => {
                             let loaded = store.wallet(&moved.owner, moved.currency).await?;
-                            self.0.push(loaded.clone());
+                            self.known.push(loaded.clone());
                             loaded
                         }
                     };
@@ -98,8 +117,8 @@ impl Wallets {
         for Failed { index, stands } in failed {
             match stands {
                 Stands::Wallet(fresh) => {
-                    self.0.retain(|wallet| wallet.owner != fresh.owner || wallet.currency != fresh.currency);
-                    self.0.push(*fresh);
+                    self.known.retain(|wallet| wallet.owner != fresh.owner || wallet.currency != fresh.currency);
+                    self.known.push(*fresh);
                     moved = true;
                 }
                 other @ (Stands::Line(_) | Stands::Part) => strange = Some((index, other)),
@@ -114,13 +133,13 @@ impl Wallets {
 
     /// Forgets everything, after a commit.
     pub(crate) fn forget(&mut self) {
-        self.0.clear();
+        *self = Self::default();
     }
 }
 
 impl From<Vec<Wallet>> for Wallets {
     fn from(seen: Vec<Wallet>) -> Self {
-        Self(seen)
+        Self { told: !seen.is_empty(), known: seen }
     }
 }
 

@@ -141,6 +141,17 @@ async fn what_a_wallet_has_not_is_refused_with_what_is_missing_and_nothing_is_wr
     assert_eq!(stands(&bed).await, (13_500, 0, 0, 1));
 }
 
+#[tokio::test]
+async fn nobody_is_refused_for_what_a_wallet_was_when_the_caller_read_it() {
+    let bed = bed().await;
+    let wallet = earned(&bed).await;
+    let change = asked("a", 13_500, to_stripe(), None, &wallet, at(0));
+    let poorer = Wallet::empty(owner(), sar());
+    assert_eq!(bed.store.create::<Payout>(&change, vec![poorer]).await.unwrap(), Outcome::Applied);
+    assert_eq!(bed.wire.asked(), ["GetItem", "TransactWriteItems"]);
+    assert_eq!(stands(&bed).await, (0, 13_500, 0, 2));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_ten_payouts_at_once_as_many_are_made_as_there_is_money() {
     let bed = bed().await;
