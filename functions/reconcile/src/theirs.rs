@@ -10,6 +10,7 @@ use escrow_domain::journal::Entry;
 use escrow_domain::money::{Minor, Money};
 use escrow_domain::payment::RefundStatus;
 use escrow_domain::time::Timestamp;
+use escrow_domain::top_up::{GivenBack, TopUp};
 use escrow_facts::{Booked, What as About, book};
 use escrow_gateways::{CallError, Deadline, Gateway, Notice, Origin, PaymentStanding, RefundState, What};
 use escrow_http::app::App;
@@ -144,11 +145,16 @@ impl<'a> Theirs<'a> {
     async fn totals(&mut self, app: &App, line: &Line) -> Result<(), Unread> {
         for (capture, given) in std::mem::take(&mut self.by_hand) {
             let stands = given.refunds.into_iter().filter(|(reference, _)| !self.shown.has_failed(reference));
-            let stands: BTreeMap<String, (Money, Timestamp)> = stands.collect();
+            let mut stands: BTreeMap<String, (Money, Timestamp)> = stands.collect();
             let Some((first, _)) = stands.values().next().filter(|_| given.has_unasked) else { continue };
             let unit = first.currency;
             let origin = self.gateway.trace_capture(&capture, deadline()).await?;
-            let before = before(app, origin, &capture, unit, &stands).await?;
+            let mut before = before(app, origin, &capture, unit, &stands).await?;
+            // Of a top-up the newest total counts, also a smaller one: what is known of it is a part of this one.
+            if let Some(known) = known_of_top_up(app, origin, &capture).await? {
+                stands.retain(|_, (_, at)| *at > known.told_at);
+                before.push(known.total);
+            }
             let sum = Minor::sum(stands.values().map(|(money, _)| money.amount).chain(before));
             let last = stands.values().map(|(_, at)| *at).max();
             if let (Ok(total), Some(told_at)) = (sum, last) {
@@ -188,6 +194,11 @@ impl<'a> Theirs<'a> {
     /// What is stored and what its statement shows must say the same.
     pub(crate) fn compare(&mut self, stored: &Stored, pages: &[Entry], books: &mut Books<'_>) {
         self.take_in(stored, pages, Some(self.window), books);
+    }
+
+    /// Something is stored that cannot be read: it is there, and more is not known.
+    pub(crate) fn cannot_compare(&mut self, name: String) {
+        self.met.insert(name);
     }
 
     /// The same of something that was broken before, whenever it was booked.
@@ -316,6 +327,20 @@ async fn before(
             && escrow.refund_money(refund).currency == unit
     });
     Ok(ours.map(|refund| refund.amount).collect())
+}
+
+/// What is known to have been given back of a capture that went into a wallet.
+async fn known_of_top_up(app: &App, origin: Origin, capture: &str) -> Result<Option<GivenBack>, Unread> {
+    let Some(id) = origin.top_up else { return Ok(None) };
+    // One that cannot be read is told of by the notice itself.
+    let top_up = match app.store.aggregate::<TopUp>(&id).await {
+        Ok(Some(top_up)) => top_up,
+        Ok(None) | Err(StoreError::Unreadable(_)) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let place = top_up.payment.capture(capture).map(|(index, _)| index);
+    let known = top_up.refunded.iter().find(|known| Some(usize::from(known.capture)) == place);
+    Ok(known.copied())
 }
 
 fn deadline() -> Deadline {

@@ -142,3 +142,31 @@ async fn what_a_card_holder_takes_back_is_claimed_from_the_wallet_and_then_owed(
     })
     .await;
 }
+
+/// A list of some days shows only what was given back in them. What was given back before is not given to the owner again.
+#[tokio::test]
+async fn what_a_gateways_list_shows_is_added_to_what_was_given_back_before_it_begins() {
+    on_holdfast(async |holdfast| {
+        let body = json!({ "currency": "SAR", "amount": "200.00", "gateway": "stripe" });
+        let opened = ask(holdfast, "in parts", body).await.is(201);
+        pay(holdfast, &opened, json!({ "outcome": "paid" })).await;
+        let intents = holdfast.sandbox().await;
+        let intent = intents.list("/payment_intents")[0].text("/id").to_owned();
+        let path = format!("/_local/sandbox/stripe/payment_intents/{intent}/refund");
+        let available = async |amount: &str| {
+            holdfast.balance("usr_buyer", "SAR").await.shows(json!({ "available": amount, "debt": "0.00" }));
+        };
+        holdfast.api.post(&path).json(&json!({ "amount": 6_000 })).send().await.is(200);
+        holdfast.settle().await;
+        available("140.00").await;
+        holdfast.advance("P10D").await;
+        holdfast.switch_sandbox(json!({ "webhooks": { "drop": ["*"] } })).await;
+        holdfast.api.post(&path).json(&json!({ "amount": 1_000 })).send().await.is(200);
+        holdfast.advance("PT2H").await;
+        holdfast.api.post("/_local/reconcile").send().await.is(200).shows(json!({ "missed": 1 }));
+        available("130.00").await;
+        holdfast.api.post("/_local/reconcile").send().await.is(200).shows(json!({ "missed": 0 }));
+        available("130.00").await;
+    })
+    .await;
+}
