@@ -19,6 +19,11 @@ const EVERYTHING: &str = "arbiter operator platform";
 
 /// The document's calls that change something, with a body that each can read.
 fn commands() -> Vec<(&'static Operation, Value)> {
+    commands_on("esc_00000000000000000000000000")
+}
+
+/// The same where the escrow is this one: an offer is named after its escrow.
+fn commands_on(escrow: &str) -> Vec<(&'static Operation, Value)> {
     let readable = |operation: &Operation| match operation.id.as_str() {
         "createCheckout" => order(),
         "addCheckout" => json!({ "gateway": "stripe" }),
@@ -26,9 +31,18 @@ fn commands() -> Vec<(&'static Operation, Value)> {
         "withdrawDispute" | "extend" => json!({}),
         "addEvidence" => json!({ "evidence": [{ "type": "file", "uri": "https://files.example/1" }] }),
         "proposeSplit" => json!({ "to_buyer": "1.00" }),
-        "acceptSplit" => json!({ "proposal": format!("prp_{}00", "0".repeat(26)) }),
+        "acceptSplit" => json!({ "proposal": format!("prp_{}00", escrow.trim_start_matches("esc_")) }),
         "ruleDispute" => json!({ "to_buyer": "0", "reason": "x" }),
-        "resolveReview" => json!({ "resolution": "done", "reason": "x" }),
+        "resolveReview" | "resolvePayout" => json!({ "resolution": "done", "reason": "x" }),
+        "askPayout" => json!({ "currency": "SAR", "amount": "10.00" }),
+        "askPayouts" => json!({ "payouts": [{ "owner": "usr_third", "currency": "SAR", "amount": "10.00" }] }),
+        "createTopUp" => json!({ "currency": "SAR", "amount": "10.00", "gateway": "stripe" }),
+        "markPayoutPaid" => json!({ "reference": "x" }),
+        "onboardSeller" => {
+            let page = "https://marketplace.example/payouts";
+            json!({ "gateway": "stripe", "return_url": page, "refresh_url": page })
+        }
+        "setPayoutPolicy" => json!({ "currency": "SAR", "automatic": false }),
         _ => json!({ "reason": "x" }),
     };
     let all =
@@ -36,36 +50,58 @@ fn commands() -> Vec<(&'static Operation, Value)> {
     all.map(|operation| (operation, readable(operation))).collect()
 }
 
-/// A call of that operation on that deal.
-fn call(operation: &Operation, who: &Caller, deal: &Deal<'_>) -> Call {
-    let path = operation.path.replace("/payments/{id}", &format!("/payments/{}", deal.payment));
-    let path = path.replace("{id}", &deal.id).replace("{owner}", "usr_seller").replace("{gateway}", "stripe");
-    who.call(operation.method.clone(), &path)
+/// What is there to be called: a deal that waits for its acceptance, and a payout that waits for an operator.
+struct Bed<'a> {
+    deal: Deal<'a>,
+    payout: String,
 }
+
+async fn bed(holdfast: &Stack) -> Bed<'_> {
+    let sold = holdfast.paid(json!({})).await;
+    sold.does(&holdfast.buyer, "release", json!({})).await.is(200);
+    let wish = json!({ "currency": "SAR", "amount": "10.00", "gateway": "manual" });
+    let asked = holdfast.seller.post("/v1/wallets/usr_seller/payouts").once().json(&wish).send().await.is(201);
+    Bed { deal: holdfast.delivered(json!({})).await, payout: asked.text("/id").to_owned() }
+}
+
+/// A call of that operation: on that deal, on that payout, on what is the caller's own.
+fn call(operation: &Operation, who: &Caller, bed: &Bed<'_>) -> Call {
+    let path = operation.path.replace("/payments/{id}", &format!("/payments/{}", bed.deal.payment));
+    let path = path.replace("/payouts/{id}", &format!("/payouts/{}", bed.payout));
+    let path = path.replace("/top-ups/{id}", &format!("/top-ups/top_{}", "0".repeat(26)));
+    let path = path.replace("/sellers/{id}", &format!("/sellers/{}", who.sub)).replace("{owner}", &who.sub);
+    who.call(operation.method.clone(), &path.replace("{id}", &bed.deal.id).replace("{gateway}", "stripe"))
+}
+
+/// Nothing is moved by them, so they need no key.
+const WITHOUT_KEY: &[&str] = &["onboardSeller", "setPayoutPolicy"];
+/// What they create has no version yet; what they set is the caller's own wish.
+const WITHOUT_VERSION: &[&str] =
+    &["createCheckout", "createTopUp", "askPayout", "askPayouts", "onboardSeller", "setPayoutPolicy"];
 
 /// Provokes the same mistake at every command, and reads the same problem everywhere. Nothing is written.
 async fn check_everywhere(mistake: impl Fn(Call, &Value) -> Call, status: u16, code: &str, except: &[&str]) {
     on_holdfast(async |holdfast| {
-        let deal = holdfast.delivered(json!({})).await;
+        let bed = bed(holdfast).await;
         let who = holdfast.api.caller("usr_operator", EVERYTHING).await;
-        let before = (deal.stands().await, holdfast.write_units().await);
+        let before = (bed.deal.stands().await, holdfast.write_units().await);
         let mut provoked = 0;
         for (operation, body) in
-            commands().into_iter().filter(|(operation, _)| !except.contains(&operation.id.as_str()))
+            commands_on(&bed.deal.id).into_iter().filter(|(operation, _)| !except.contains(&operation.id.as_str()))
         {
-            let problem = mistake(call(operation, &who, &deal), &body).send().await.refuses(status, code);
+            let problem = mistake(call(operation, &who, &bed), &body).send().await.refuses(status, code);
             assert!(!problem.text("/detail").is_empty(), "{}", operation.id);
             provoked += 1;
         }
         assert!(provoked > 8, "only {provoked} calls were looked at");
-        assert_eq!((deal.stands().await, holdfast.write_units().await), before);
+        assert_eq!((bed.deal.stands().await, holdfast.write_units().await), before);
     })
     .await;
 }
 
 #[tokio::test]
 async fn every_command_wants_a_key() {
-    check_everywhere(|call, body| call.json(body), 400, "idempotency_key_missing", &[]).await;
+    check_everywhere(|call, body| call.json(body), 400, "idempotency_key_missing", WITHOUT_KEY).await;
 }
 
 #[tokio::test]
@@ -91,12 +127,12 @@ async fn every_command_refuses_what_is_not_called_json() {
 #[tokio::test]
 async fn every_command_refuses_a_query_that_it_does_not_know() {
     on_holdfast(async |holdfast| {
-        let deal = holdfast.delivered(json!({})).await;
+        let bed = bed(holdfast).await;
         let who = holdfast.api.caller("usr_operator", EVERYTHING).await;
         for operation in operations().iter().filter(|operation| operation.id != "receiveWebhook") {
             let path = format!("{}?fancy=yes", operation.path);
             let asked = Operation { id: operation.id.clone(), method: operation.method.clone(), path };
-            call(&asked, &who, &deal).once().send().await.refuses(400, "query_invalid");
+            call(&asked, &who, &bed).once().send().await.refuses(400, "query_invalid");
         }
     })
     .await;
@@ -104,25 +140,27 @@ async fn every_command_refuses_a_query_that_it_does_not_know() {
 
 #[tokio::test]
 async fn every_command_refuses_a_version_that_has_moved() {
-    let mistake = |call: Call, body: &Value| call.once().if_match(1).json(body);
-    // An escrow that is not there yet has no version.
-    check_everywhere(mistake, 412, "version_mismatch", &["createCheckout"]).await;
+    let mistake = |call: Call, body: &Value| call.once().if_match(99).json(body);
+    check_everywhere(mistake, 412, "version_mismatch", WITHOUT_VERSION).await;
 }
 
 #[tokio::test]
 async fn every_command_is_refused_where_the_escrow_is_over() {
     on_holdfast(async |holdfast| {
-        let deal = holdfast.delivered(json!({})).await;
+        let bed = bed(holdfast).await;
+        let deal = &bed.deal;
         deal.does(&holdfast.buyer, "release", json!({})).await.is(200);
         let stands = deal.stands().await;
-        for (operation, body) in commands().into_iter().filter(|(operation, _)| operation.id != "createCheckout") {
+        let of_escrows = |(operation, _): &(&Operation, Value)| operation.path.starts_with("/v1/escrows/{id}/");
+        for (operation, body) in commands().into_iter().filter(of_escrows) {
             let who = match operation.id.as_str() {
                 "deliver" => &holdfast.seller,
                 "freeze" | "unfreeze" | "resolveReview" | "refund" => &holdfast.operator,
-                "ruleDispute" => continue,
+                // It names an offer, and there is none.
+                "ruleDispute" | "acceptSplit" => continue,
                 _ => &holdfast.buyer,
             };
-            let answer = call(operation, who, &deal).once().json(&body).send().await;
+            let answer = call(operation, who, &bed).once().json(&body).send().await;
             let code = match operation.id.as_str() {
                 "unfreeze" => "not_frozen",
                 "resolveReview" => "nothing_to_resolve",
@@ -187,7 +225,7 @@ fn without(target: Target) -> (Options, Arc<AtomicBool>) {
 async fn where_the_table_does_not_answer_every_call_asks_to_come_again() {
     let (options, down) = without(Target::DynamoDb);
     on(options, async |holdfast| {
-        let deal = holdfast.delivered(json!({})).await;
+        let bed = bed(holdfast).await;
         let who = holdfast.api.caller("usr_seller", EVERYTHING).await;
         down.store(true, Ordering::SeqCst);
         for operation in operations() {
@@ -198,7 +236,10 @@ async fn where_the_table_does_not_answer_every_call_asks_to_come_again() {
                     who.get(&format!("{}?subject_type=job&subject_id=job_42", operation.path))
                 }
                 "createCheckout" => holdfast.buyer.post(&operation.path).key("asked-twice"),
-                _ => call(operation, &who, &deal).once(),
+                "listPayouts" => who.get("/v1/payouts?status=owed"),
+                // Each of many has an outcome of its own; and nobody pays out their own wallet there.
+                "askPayouts" => continue,
+                _ => call(operation, &who, &bed).once(),
             };
             let body = commands().into_iter().find(|(command, _)| command.id == operation.id);
             let call = match body {
@@ -209,7 +250,7 @@ async fn where_the_table_does_not_answer_every_call_asks_to_come_again() {
         }
         down.store(false, Ordering::SeqCst);
         // Nothing of it was done, and its key is as good as new.
-        deal.stands().await.shows(json!({ "status": "delivered" }));
+        bed.deal.stands().await.shows(json!({ "status": "delivered" }));
         let opened = holdfast.buyer.post("/v1/checkouts").key("asked-twice").json(&order()).send().await;
         assert!(!opened.is_replay());
         opened.is(201);

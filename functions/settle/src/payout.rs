@@ -187,11 +187,11 @@ impl Sending<'_> {
 
     /// The gateway knows the transfer: its state is a fact, and so is what has come back of it.
     async fn answered(&self, payout: Payout, standing: TransferStanding) -> Result<Payout, Unsettled> {
-        answered(self.app, self.gateway.name(), payout, standing).await
+        answered(self.app, self.gateway.name(), payout, standing, Some(self.wallet)).await
     }
 
     async fn book(&self, payout: Payout, fact: PayoutFact, operation: Operation) -> Result<Payout, Unsettled> {
-        Ok(book(self.app, payout, fact, operation).await?)
+        Ok(book(self.app, payout, fact, operation, Some(self.wallet)).await?)
     }
 
     /// The gateway will not do it now; the owner reads why, and it is tried again later, under another key.
@@ -228,7 +228,7 @@ async fn look_up_pending(app: &App, gateway: &dyn Gateway, payout: Payout) -> Re
     let ask = ask(&payout, None)?;
     match gateway.look_up_transfer(&ask, payout.reference.as_deref(), Deadline::within(PATIENCE)).await {
         Ok(Some(standing)) if standing.state != TransferState::Pending => {
-            answered(app, gateway.name(), payout, standing).await
+            answered(app, gateway.name(), payout, standing, None).await
         }
         Ok(Some(_) | None) | Err(_) => {
             Ok(note(app, payout, |payout| payout::still_pending(payout, app.moment())).await?)
@@ -241,6 +241,7 @@ async fn answered(
     gateway: GatewayName,
     payout: Payout,
     standing: TransferStanding,
+    seen: Option<&Wallet>,
 ) -> Result<Payout, Unsettled> {
     let TransferStanding { reference, state, money, reversed } = standing;
     let (outcome, happening) = match state {
@@ -249,7 +250,7 @@ async fn answered(
         TransferState::Failed(why) => (TransferOutcome::Failed(why), "failed"),
     };
     let operation = Operation::of_gateway(gateway, &reference, happening);
-    let payout = match book(app, payout, transfer(gateway, reference.clone(), money, outcome), operation).await {
+    let payout = match book(app, payout, transfer(gateway, reference.clone(), money, outcome), operation, seen).await {
         Ok(payout) => payout,
         // It carries our name, but is not what was promised: asking again would bring the same answer for ever.
         Err(ChangeError::Undecided { why: Undecided::Misfit(misfit), escrow }) => {
@@ -264,7 +265,8 @@ async fn answered(
     // The same name as that of the notice, so that it is booked once.
     let operation = Operation::of_gateway(gateway, &reference, &format!("reversed {reversed}"));
     let fact = PayoutFact::Reversed { gateway, reference, money, total: reversed, reason: None };
-    Ok(book(app, payout, fact, operation).await?)
+    // By now the wallet is another.
+    Ok(book(app, payout, fact, operation, None).await?)
 }
 
 fn transfer(
@@ -294,10 +296,18 @@ fn refused_words(gateway: GatewayName, error: &CallError) -> String {
     }
 }
 
-/// Commits what a gateway has said.
-async fn book(app: &App, payout: Payout, fact: PayoutFact, operation: Operation) -> Result<Payout, Failed> {
+/// Commits what a gateway has said. A wallet that was seen before is not read again, unless it has moved.
+async fn book(
+    app: &App,
+    payout: Payout,
+    fact: PayoutFact,
+    operation: Operation,
+    seen: Option<&Wallet>,
+) -> Result<Payout, Failed> {
     let attempt = PayoutAttempt { command: PayoutCommand::Fact(fact), actor: Actor::gateway(), operation };
-    note(app, payout, |payout| payout::decide(payout, &attempt, app.moment())).await
+    let (start, seen) = (Start::From(Box::new(payout)), seen.cloned().into_iter().collect());
+    let decide = |payout: &Payout| payout::decide(payout, &attempt, app.moment());
+    Ok(app.store.change_having_seen(start, seen, decide).await?.into_aggregate())
 }
 
 /// Commits a change, and gives what stands then.

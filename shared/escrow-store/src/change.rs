@@ -138,13 +138,26 @@ impl Store {
     pub async fn change_aggregate<A: Aggregate, Why>(
         &self,
         start: Start<A>,
+        decide: impl FnMut(&A) -> Result<decide::Outcome<A::Change>, Why>,
+    ) -> Result<Changed<A>, ChangeError<Why, A>> {
+        self.change_having_seen(start, Vec::new(), decide).await
+    }
+
+    /// The same for a caller who has read wallets that the change moves: they are not read again unless they have moved.
+    ///
+    /// # Errors
+    /// As for [`Store::change`].
+    pub async fn change_having_seen<A: Aggregate, Why>(
+        &self,
+        start: Start<A>,
+        seen: Vec<Wallet>,
         mut decide: impl FnMut(&A) -> Result<decide::Outcome<A::Change>, Why>,
     ) -> Result<Changed<A>, ChangeError<Why, A>> {
         let mut stands = match start {
             Start::From(aggregate) => aggregate,
             Start::Load(id) => Box::new(self.aggregate(&id).await?.ok_or(ChangeError::NotFound)?),
         };
-        let mut wallets = Wallets::default();
+        let mut wallets = Wallets::from(seen);
         for _round in 0..MOST_ROUNDS {
             let mut change = match decide(&stands) {
                 Ok(decide::Outcome::Changed(change)) => change,
