@@ -92,7 +92,7 @@ async fn pay_one(app: &App, wallet: &Wallet, swept: &mut Swept, line: &Line) -> 
                 .map_err(|error| error.to_string())
         }
         Auto::Pay(change) => {
-            let change = tied(app, wallet, *change).await;
+            let change = tied(app, wallet, *change).await.map_err(words)?;
             match app.store.create::<Payout>(&change, vec![wallet.clone()]).await {
                 Ok(Committed::Applied) => {
                     swept.paid_out = swept.paid_out.saturating_add(1);
@@ -112,20 +112,27 @@ async fn pay_one(app: &App, wallet: &Wallet, swept: &mut Swept, line: &Line) -> 
     }
 }
 
-/// Tied to its payment, where all of it came from exactly one release: then it does not wait for the platform's balance. Anything that
-/// keeps that from being found out leaves it untied.
-async fn tied(app: &App, wallet: &Wallet, mut change: PayoutChange) -> PayoutChange {
-    let Some(last) = wallet.lines.checked_sub(1) else { return change };
-    let Ok(Some(line)) = app.store.line(&wallet.owner, wallet.currency, last).await else { return change };
+/// Tied to its payment, where all of it came from exactly one release: then it does not wait for the platform's balance. What cannot be
+/// read ties nothing.
+async fn tied(app: &App, wallet: &Wallet, mut change: PayoutChange) -> Result<PayoutChange, StoreError> {
+    let Some(last) = wallet.lines.checked_sub(1) else { return Ok(change) };
+    let Some(line) = readable(app.store.line(&wallet.owner, wallet.currency, last).await)? else { return Ok(change) };
     let amount = change.payout.money.amount.units();
-    let (LineKind::Release, MovedBy::Escrow(id)) = (line.kind, line.of) else { return change };
+    let (LineKind::Release, MovedBy::Escrow(id)) = (line.kind, line.of) else { return Ok(change) };
     if line.before == 0
         && line.after == amount
-        && let Ok(Some(escrow)) = app.store.escrow(id).await
+        && let Some(escrow) = readable(app.store.escrow(id).await)?
     {
         change.payout.tied_to = TiedTo::of(&escrow, &change.payout.rail, wallet.currency);
     }
-    change
+    Ok(change)
+}
+
+fn readable<T>(read: Result<Option<T>, StoreError>) -> Result<Option<T>, StoreError> {
+    match read {
+        Err(StoreError::Unreadable(_)) => Ok(None),
+        read => read,
+    }
 }
 
 async fn wake(app: &App, payout: &Payout, swept: &mut Swept, line: &Line) {
