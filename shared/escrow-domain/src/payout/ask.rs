@@ -61,7 +61,10 @@ pub fn ask(
         waiting: None,
         returned: Minor::ZERO,
         bank: None,
-        effect: (status == PayoutStatus::Ready).then_some(Effect::promised(Transfer, now)),
+        // After a restore from backup this very payout may have been asked for, and sent, in the time that was lost: its id follows from
+        // the request, or from the wallet. Looking costs nothing.
+        effect: (status == PayoutStatus::Ready)
+            .then_some(Effect { look_up_first: now.epoch > 0, ..Effect::promised(Transfer, now) }),
         sending_since: None,
         look_up_at: None,
         look_ups: 0,

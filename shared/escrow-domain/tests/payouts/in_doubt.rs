@@ -1,8 +1,8 @@
 //! Sending at a gateway: lost answers, refusals, holds, doubt.
 
-use super::purse::{KEY_LIFE, LIMITS, Purse, by_stripe, code, money, named};
-use crate::fixture::{actor, minor};
-use escrow_domain::decide::Outcome;
+use super::purse::{KEY_LIFE, LIMITS, Purse, by_stripe, code, money, named, new_payout, wallet_of};
+use crate::fixture::{START, actor, minor};
+use escrow_domain::decide::{Moment, Outcome};
 use escrow_domain::effect::{LEASE, Plan, Progress, QUIET};
 use escrow_domain::id::{GatewayName, Operation};
 use escrow_domain::lifecycle::Role;
@@ -230,6 +230,17 @@ fn after_a_restore_from_backup_the_gateway_is_asked_before_anything_is_sent() {
     // A fact about one that the backup knows only as ready.
     let mut restored = Purse::ready();
     assert!(restored.sent());
+}
+
+/// Its id follows from the request, or from the version of the wallet: in the time that was lost it may have been sent.
+#[test]
+fn a_payout_that_is_asked_for_after_a_restore_may_have_been_asked_for_before() {
+    let restored = Moment { at: START, epoch: 1 };
+    let wallet = wallet_of(50_000);
+    let asked =
+        payout::ask(&new_payout(20_000, by_stripe()), &wallet, &LIMITS, actor(Role::Seller), named("ask"), restored);
+    let asked = asked.unwrap().payout;
+    assert_eq!(asked.plan(&wallet, KEY_LIFE, restored), Plan::LookUp);
 }
 
 #[test]
