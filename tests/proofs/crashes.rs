@@ -7,6 +7,7 @@
 use crate::hand::{Deed, Hand, Heard, Life, Made, Step, Who};
 use holdfast::Given;
 use holdfast::faults::{Target, Verdict};
+use holdfast_tests::json::Look;
 use serde_json::{Value, json};
 
 use Deed::{Accept, ChargedBack, Commands, Ends, Extend, NextPart, Order, ReleaseIntoHotWallet, Talk};
@@ -31,6 +32,8 @@ struct Flow {
     before: &'static [Step],
     struck: &'static [Step],
     then: Then,
+    /// What the entries are that move no money, and in which order all of them are, may differ: a notice that comes late is no news.
+    loosely: bool,
     /// So many calls are known to be made in it, at least. A flow that shrinks proves less than it seems to.
     calls: usize,
 }
@@ -56,7 +59,11 @@ pub(crate) fn blows(call: &Made) -> Vec<(&'static str, Verdict)> {
             if operation == "TransactWriteItems" {
                 blows.push(("conflict", conflict(&call.body)));
                 blows.push(("escrow overtaken", Verdict::Overtake { member: 0 }));
-                blows.push(("wallet overtaken", Verdict::Overtake { member: 1 }));
+                // What else is in the transaction belongs to the escrow's version: nobody else can have put it.
+                let second = call.body.pointer("/TransactItems/1/Put/Item/pk/S").and_then(Value::as_str);
+                if second.is_some_and(|key| key.starts_with("W#")) {
+                    blows.push(("wallet overtaken", Verdict::Overtake { member: 1 }));
+                }
             }
         }
         (Target::Queue, _) => {
@@ -101,7 +108,10 @@ impl Flow {
         let around = hand.surroundings().await;
         let mut ended = Vec::new();
         for life in lives {
-            let (picture, version) = (life.picture(&around).await, life.version().await);
+            let (mut picture, version) = (life.picture(&around).await, life.version().await);
+            if self.loosely {
+                loosen(&mut picture);
+            }
             ended.push(Ended { heard: life.heard, picture, version });
         }
         ended
@@ -124,6 +134,14 @@ impl Flow {
     fn most_together(&self) -> usize {
         if self.struck.contains(&Sweep) { 1 } else { 1_000 }
     }
+}
+
+/// Only the entries that move money, in an order of their own.
+fn loosen(picture: &mut Value) {
+    let moves = |entry: &&Value| entry["postings"].as_array().is_some_and(|postings| !postings.is_empty());
+    let mut entries: Vec<Value> = picture.list("/journal").iter().filter(moves).cloned().collect();
+    entries.sort_by_key(Value::to_string);
+    picture["journal"] = json!(entries);
 }
 
 /// How a life ended.
@@ -189,31 +207,32 @@ pub(crate) fn difference(expected: &Value, found: &Value) -> String {
 
 #[tokio::test]
 async fn a_checkout_survives_every_blow() {
-    check(Flow { before: &[], struck: &[Checkout], then: Then::Soon, calls: 3 }).await;
+    check(Flow { before: &[], struck: &[Checkout], then: Then::Soon, loosely: false, calls: 3 }).await;
 }
 
 #[tokio::test]
 async fn a_payment_survives_every_blow() {
-    check(Flow { before: &[Checkout], struck: &[Pay], then: Then::Soon, calls: 3 }).await;
+    check(Flow { before: &[Checkout], struck: &[Pay], then: Then::Soon, loosely: false, calls: 3 }).await;
 }
 
 #[tokio::test]
 async fn a_delivery_survives_every_blow() {
-    check(Flow { before: &[Checkout, Pay], struck: &[Deliver], then: Then::Soon, calls: 2 }).await;
+    check(Flow { before: &[Checkout, Pay], struck: &[Deliver], then: Then::Soon, loosely: false, calls: 2 }).await;
 }
 
 #[tokio::test]
 async fn a_release_survives_every_blow() {
-    check(Flow { before: &[Checkout, Pay, Deliver], struck: &[Release], then: Then::Soon, calls: 3 }).await;
+    check(Flow { before: &[Checkout, Pay, Deliver], struck: &[Release], then: Then::Soon, loosely: false, calls: 3 })
+        .await;
 }
 
 #[tokio::test]
 async fn a_release_by_the_clock_survives_every_blow() {
     let struck = &[Later("P7D"), Sweep];
-    check(Flow { before: &[Checkout, Pay, Deliver], struck, then: Then::Soon, calls: 19 }).await;
+    check(Flow { before: &[Checkout, Pay, Deliver], struck, then: Then::Soon, loosely: false, calls: 19 }).await;
 }
 
-const REFUNDED: Flow = Flow { before: &[Checkout, Pay], struck: &[Refund], then: Then::Soon, calls: 9 };
+const REFUNDED: Flow = Flow { before: &[Checkout, Pay], struck: &[Refund], then: Then::Soon, loosely: false, calls: 9 };
 
 #[tokio::test]
 async fn a_refund_survives_every_blow() {
@@ -225,7 +244,7 @@ async fn a_refund_that_nobody_asks_about_for_a_day_survives_every_blow() {
     check(Flow { then: Then::NextDay, ..REFUNDED }).await;
 }
 
-const CANCELLED: Flow = Flow { before: &[Checkout], struck: &[Cancel], then: Then::Soon, calls: 7 };
+const CANCELLED: Flow = Flow { before: &[Checkout], struck: &[Cancel], then: Then::Soon, loosely: false, calls: 7 };
 
 #[tokio::test]
 async fn a_cancellation_survives_every_blow() {
@@ -241,6 +260,7 @@ const RULED: Flow = Flow {
     before: &[Checkout, Pay, Deliver],
     struck: &[Dispute, Later("P2D"), Rule("75.00")],
     then: Then::Soon,
+    loosely: false,
     calls: 12,
 };
 
@@ -259,7 +279,8 @@ async fn a_ruling_that_is_carried_out_a_day_later_survives_every_blow() {
     check(Flow { then: Then::NextDay, ..RULED }).await;
 }
 
-const LATE: Flow = Flow { before: &[Checkout, Later("PT25H"), Sweep], struck: &[PayLate], then: Then::Soon, calls: 9 };
+const LATE: Flow =
+    Flow { before: &[Checkout, Later("PT25H"), Sweep], struck: &[PayLate], then: Then::Soon, loosely: false, calls: 9 };
 
 #[tokio::test]
 async fn a_late_payment_survives_every_blow() {
@@ -271,7 +292,8 @@ async fn a_late_payment_that_goes_back_a_day_later_survives_every_blow() {
     check(Flow { then: Then::NextDay, ..LATE }).await;
 }
 
-const SECOND: Flow = Flow { before: &[Checkout, AnotherPage], struck: &[PayTwice], then: Then::Soon, calls: 9 };
+const SECOND: Flow =
+    Flow { before: &[Checkout, AnotherPage], struck: &[PayTwice], then: Then::Soon, loosely: false, calls: 9 };
 
 #[tokio::test]
 async fn a_second_payment_survives_every_blow() {
@@ -304,32 +326,38 @@ async fn what_the_gateway_does_while_it_says_that_it_is_broken_is_done_once() {
 #[tokio::test]
 async fn a_deal_paid_from_the_wallet_survives_every_blow() {
     let struck = &[Does(Order(r#"{"gateway": null, "funding": "wallet"}"#))];
-    check(Flow { before: &[], struck, then: Then::Soon, calls: 3 }).await;
+    check(Flow { before: &[], struck, then: Then::Soon, loosely: false, calls: 2 }).await;
 }
 
 const IN_COINS: Step = Does(Order(r#"{"currency": "COIN", "amount": "500", "pay_in": "SAR"}"#));
 
 #[tokio::test]
 async fn coins_that_are_issued_into_a_deal_survive_every_blow() {
-    check(Flow { before: &[], struck: &[IN_COINS, Pay], then: Then::Soon, calls: 6 }).await;
+    check(Flow { before: &[], struck: &[IN_COINS, Pay], then: Then::Soon, loosely: false, calls: 6 }).await;
 }
 
 #[tokio::test]
 async fn coins_that_go_back_to_the_buyers_wallet_survive_every_blow() {
     let struck = &[Does(Commands(Seller, "refund", r#"{"amount": "200"}"#))];
-    check(Flow { before: &[IN_COINS, Pay], struck, then: Then::Soon, calls: 3 }).await;
+    check(Flow { before: &[IN_COINS, Pay], struck, then: Then::Soon, loosely: false, calls: 3 }).await;
 }
 
 #[tokio::test]
 async fn a_payment_on_the_marketplaces_own_page_survives_every_blow() {
-    check(Flow { before: &[], struck: &[Does(Order(r#"{"mode": "elements"}"#)), Pay], then: Then::Soon, calls: 6 })
-        .await;
+    check(Flow {
+        before: &[],
+        struck: &[Does(Order(r#"{"mode": "elements"}"#)), Pay],
+        then: Then::Soon,
+        loosely: false,
+        calls: 5,
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_page_of_the_marketplaces_own_that_is_given_up_survives_every_blow() {
     let before = &[Does(Order(r#"{"mode": "elements"}"#))];
-    check(Flow { before, struck: &[Cancel], then: Then::NextDay, calls: 7 }).await;
+    check(Flow { before, struck: &[Cancel], then: Then::NextDay, loosely: false, calls: 7 }).await;
 }
 
 const IN_PARTS: Step = Does(Order(
@@ -340,14 +368,14 @@ const IN_PARTS: Step = Does(Order(
 #[tokio::test]
 async fn the_payment_of_the_next_part_survives_every_blow() {
     const NEXT: Step = Does(NextPart(r#"{"gateway": "stripe", "milestones": ["m2"]}"#));
-    check(Flow { before: &[IN_PARTS, Pay], struck: &[NEXT, Pay], then: Then::Soon, calls: 6 }).await;
+    check(Flow { before: &[IN_PARTS, Pay], struck: &[NEXT, Pay], then: Then::Soon, loosely: false, calls: 6 }).await;
 }
 
 #[tokio::test]
 async fn the_payment_of_the_next_part_from_the_wallet_survives_every_blow() {
     const NEXT: Step = Does(NextPart(r#"{"funding": "wallet", "milestones": ["m2"]}"#));
     const BACK: Step = Does(Commands(Seller, "refund", r#"{"milestone": "m2"}"#));
-    check(Flow { before: &[IN_PARTS, Pay], struck: &[NEXT, BACK], then: Then::Soon, calls: 6 }).await;
+    check(Flow { before: &[IN_PARTS, Pay], struck: &[NEXT, BACK], then: Then::Soon, loosely: false, calls: 6 }).await;
 }
 
 /// A part to the seller, a part back to the buyer, and the rest as the clock says: each once.
@@ -357,7 +385,7 @@ async fn a_deal_that_is_settled_in_parts_survives_every_blow() {
         Does(Commands(Buyer, "release", r#"{"amount": "33.33"}"#)),
         Does(Commands(Seller, "refund", r#"{"amount": "50.01"}"#)),
     ];
-    check(Flow { before: &[Checkout, Pay, Deliver], struck, then: Then::Soon, calls: 12 }).await;
+    check(Flow { before: &[Checkout, Pay, Deliver], struck, then: Then::Soon, loosely: false, calls: 12 }).await;
 }
 
 #[tokio::test]
@@ -366,7 +394,7 @@ async fn parts_that_go_back_and_nobody_hears_about_survive_every_blow() {
         Does(Commands(Seller, "refund", r#"{"amount": "33.33"}"#)),
         Does(Commands(Operator, "refund", r#"{"amount": "50.01", "reason": "It was late."}"#)),
     ];
-    check(Flow { before: &[Checkout, Pay], struck, then: Then::NextDay, calls: 12 }).await;
+    check(Flow { before: &[Checkout, Pay], struck, then: Then::NextDay, loosely: true, calls: 12 }).await;
 }
 
 /// Evidence and offers from both sides, and the agreement.
@@ -380,7 +408,7 @@ async fn a_dispute_that_the_sides_settle_survives_every_blow() {
         Does(Commands(Buyer, "dispute/propose", r#"{"to_buyer": "50.00"}"#)),
         Does(Accept(Seller)),
     ];
-    check(Flow { before: &[Checkout, Pay, Deliver], struck, then: Then::Soon, calls: 17 }).await;
+    check(Flow { before: &[Checkout, Pay, Deliver], struck, then: Then::Soon, loosely: false, calls: 17 }).await;
 }
 
 #[tokio::test]
@@ -389,37 +417,38 @@ async fn a_deal_that_both_sides_call_off_survives_every_blow() {
         Does(Commands(Seller, "cancel", r#"{"reason": "It is too much."}"#)),
         Does(Commands(Buyer, "cancel", r#"{"reason": "Agreed."}"#)),
     ];
-    check(Flow { before: &[Checkout, Pay, Later("P2D")], struck, then: Then::Soon, calls: 10 }).await;
+    check(Flow { before: &[Checkout, Pay, Later("P2D")], struck, then: Then::Soon, loosely: false, calls: 10 }).await;
 }
 
 #[tokio::test]
 async fn a_deadline_that_is_asked_for_and_granted_survives_every_blow() {
     let struck = &[Does(Extend(Seller, 5)), Does(Commands(Buyer, "extend", "{}")), Does(Extend(Buyer, 3))];
-    check(Flow { before: &[Checkout, Pay], struck, then: Then::Soon, calls: 6 }).await;
+    check(Flow { before: &[Checkout, Pay], struck, then: Then::Soon, loosely: false, calls: 6 }).await;
 }
 
 #[tokio::test]
 async fn a_chargeback_that_is_lost_survives_every_blow() {
     let before = &[Checkout, Pay, Does(Commands(Buyer, "release", r#"{"amount": "50.00"}"#))];
-    check(Flow { before, struck: &[Does(ChargedBack), Does(Ends("lost"))], then: Then::Soon, calls: 6 }).await;
+    check(Flow { before, struck: &[Does(ChargedBack), Does(Ends("lost"))], then: Then::Soon, loosely: true, calls: 6 })
+        .await;
 }
 
 #[tokio::test]
 async fn a_chargeback_that_is_won_survives_every_blow() {
     let struck = &[Does(ChargedBack), Later("P3D"), Does(Ends("won"))];
-    check(Flow { before: &[Checkout, Pay, Deliver], struck, then: Then::Soon, calls: 8 }).await;
+    check(Flow { before: &[Checkout, Pay, Deliver], struck, then: Then::Soon, loosely: true, calls: 8 }).await;
 }
 
 /// The release did not wait for the wallet that everybody wanted; the sweep lands its credit.
 #[tokio::test]
 async fn a_credit_that_was_put_off_lands_once_after_every_blow() {
     let before = &[Checkout, Pay, Deliver, Does(ReleaseIntoHotWallet)];
-    check(Flow { before, struck: &[Later("PT2M"), Sweep], then: Then::Soon, calls: 19 }).await;
+    check(Flow { before, struck: &[Later("PT2M"), Sweep], then: Then::Soon, loosely: false, calls: 19 }).await;
 }
 
 /// The oldest entries leave for a page in the transaction that adds the next one.
 #[tokio::test]
 async fn a_journal_whose_page_is_turned_survives_every_blow() {
     let before = &[Checkout, Pay, Later("P2D"), Does(Talk(45))];
-    check(Flow { before, struck: &[Does(Talk(1)), Deliver], then: Then::Soon, calls: 4 }).await;
+    check(Flow { before, struck: &[Does(Talk(1)), Deliver], then: Then::Soon, loosely: false, calls: 4 }).await;
 }

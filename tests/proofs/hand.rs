@@ -47,6 +47,8 @@ pub(crate) struct Heard {
     listening: bool,
     /// Whether somebody is always faster with the wallet.
     hot: bool,
+    /// While somebody only looks, which is no part of the flow.
+    looked_at: bool,
     strike: Option<(usize, Verdict)>,
     /// What was called.
     pub(crate) made: Vec<Made>,
@@ -67,6 +69,11 @@ impl Wire {
         std::mem::replace(&mut *self.0.lock().unwrap(), life)
     }
 
+    /// Somebody only looks, or no more.
+    fn look(&self, looked_at: bool) {
+        self.0.lock().unwrap().looked_at = looked_at;
+    }
+
     fn has_struck(&self) -> bool {
         self.0.lock().unwrap().has_struck
     }
@@ -76,7 +83,7 @@ impl Wire {
         if heard.hot && call.operation == "TransactWriteItems" {
             return Verdict::Overtake { member: 1 };
         }
-        if !heard.listening {
+        if !heard.listening || heard.looked_at {
             return Verdict::Pass;
         }
         let number = heard.made.len();
@@ -188,6 +195,7 @@ impl Hand {
             status: parts.status.as_u16(),
             headers: HeaderMap::clone(&parts.headers),
             body: serde_json::from_slice(&body).unwrap_or_default(),
+            text: String::from_utf8_lossy(&body).into_owned(),
         };
         if let Err(violations) = contract::check(&method, path, &answer) {
             panic!("{path} answered {} against its contract:\n{violations}\n{:#}", answer.status, answer.body);
