@@ -188,7 +188,23 @@ fn kept<Why: Display, A>(
         }
         ChangeError::Wallet { refused, escrow } => (refused.to_string(), Some(what(escrow))),
         ChangeError::Store(StoreError::Unreadable(unreadable)) => (unreadable.to_string(), None),
+        // Telling it again would come to the same for ever: an item that is too large, a sum that is no amount, a missing right.
+        ChangeError::Store(error @ (StoreError::Unwritable(_) | StoreError::Refused(_))) => (error.to_string(), None),
         ChangeError::Store(error) => return Err(error),
     };
     Ok(Booked::Kept { why, about })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_never_be_written_is_kept_and_what_may_yet_be_is_told_again() {
+        let told = |error| kept::<Broken, Escrow>(ChangeError::Store(error), &"esc_1", What::Escrow);
+        assert!(matches!(told(StoreError::Unwritable("too much".to_owned())), Ok(Booked::Kept { .. })));
+        assert!(matches!(told(StoreError::Refused("above 400 KB".into())), Ok(Booked::Kept { .. })));
+        assert!(matches!(told(StoreError::Contended { attempts: 5 }), Err(StoreError::Contended { .. })));
+        assert!(matches!(told(StoreError::Unavailable("nobody answers".into())), Err(StoreError::Unavailable(_))));
+    }
 }
