@@ -54,6 +54,8 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body as JSON; `null` where it is none.
     pub body: Value,
+    /// The body as text.
+    pub text: String,
 }
 
 /// No answer came: whether anything was done is unknown.
@@ -221,6 +223,7 @@ impl Call {
             status: parts.status.as_u16(),
             headers: parts.headers,
             body: serde_json::from_slice(&bytes).unwrap_or_default(),
+            text: String::from_utf8_lossy(&bytes).into_owned(),
         };
         let path = self.path.split('?').next().unwrap_or_default();
         if let Err(violations) = contract::check(&self.method, path, &answer) {

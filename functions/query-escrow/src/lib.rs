@@ -1,8 +1,9 @@
-//! Lambda: everything that only reads: escrows, their journals, payments, quotes.
+//! Lambda: everything that only reads: escrows, their journals, payments, quotes, the figures of a day.
 
 mod chargeback_evidence;
 mod journal;
 mod lists;
+mod reports;
 
 use escrow_domain::actions::Standing;
 use escrow_domain::escrow::Escrow;
@@ -37,6 +38,7 @@ pub async fn handle(app: &App, incoming: Incoming) -> Answer<Reply> {
         ["v1", "disputes"] => lists::disputes(app, &incoming, &caller).await,
         ["v1", "payments"] => lists::payments(app, &incoming, &caller).await,
         ["v1", "payments", _] => payment(app, &incoming, &caller).await,
+        ["v1", "reports", "figures"] => reports::figures(app, &incoming, &caller).await,
         ["v1", "quote"] => quote(app, &incoming),
         _ => Err(Problem::not_found("route")),
     }

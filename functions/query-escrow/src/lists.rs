@@ -9,6 +9,7 @@ use escrow_domain::lifecycle::Role;
 use escrow_domain::policy::Kind;
 use escrow_http::app::App;
 use escrow_http::auth::Caller;
+use escrow_http::export::Format;
 use escrow_http::page::Page;
 use escrow_http::problem::{Answer, Code, Problem};
 use escrow_http::reply::Reply;
@@ -34,8 +35,9 @@ const STATUSES: [&str; 11] = [
 ];
 
 pub(super) async fn escrows(app: &App, incoming: &Incoming, caller: &Caller) -> Answer<Reply> {
-    let known = ["role", "status", "kind", "subject_type", "subject_id", "limit", "cursor"];
+    let known = ["role", "status", "kind", "subject_type", "subject_id", "format", "limit", "cursor"];
     let query = incoming.query(&known)?;
+    let format = Format::read(&query)?;
     let role = match query.get("role") {
         None | Some("all") => None,
         Some("buyer") => Some(Role::Buyer),
@@ -54,7 +56,8 @@ pub(super) async fn escrows(app: &App, incoming: &Incoming, caller: &Caller) -> 
         (None, Some(_)) => List::Buyer(caller.sub.clone()),
         (None, None) => List::Party(caller.sub.clone()),
     };
-    let page = Page::read(&query, &["escrows", caller.sub.as_str(), &query.sorted_without(&["limit", "cursor"])])?;
+    let filters = query.sorted_without(&["limit", "cursor", "format"]);
+    let page = Page::read(&query, &["escrows", caller.sub.as_str(), &filters])?;
     let sees_all = sees_all(caller.scopes) && subject.is_some();
     let shown = |escrow: &Escrow| {
         let party = escrow.party(&caller.sub);
@@ -67,7 +70,7 @@ pub(super) async fn escrows(app: &App, incoming: &Incoming, caller: &Caller) -> 
     let now = app.clock.now();
     let view = |escrow: &Escrow| EscrowView::new(escrow, &escrow.standing(&caller.sub, caller.scopes), now);
     let data = escrows.iter().map(view).collect::<Answer<Vec<_>>>()?;
-    Ok(Reply::ok(&page.listed(data, next.as_deref())))
+    format.reply(&page.listed(data, next.as_deref()), views::ESCROW_COLUMNS)
 }
 
 pub(super) async fn payments(app: &App, incoming: &Incoming, caller: &Caller) -> Answer<Reply> {

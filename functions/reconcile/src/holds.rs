@@ -57,8 +57,9 @@ async fn hold(app: &App, owner: &UserId, currency: Currency, reason: Option<&str
     });
     match changed.await {
         Ok(_) => Ok(changes),
+        // A wallet that cannot be read, whose version has no end, or that is gone: nothing can leave it, and the report names it.
+        Err(ChangeError::Store(StoreError::Unreadable(_))) => Ok(false),
         Err(ChangeError::Store(error)) => Err(error),
-        // A wallet whose version has no end, or that is gone: the break itself is in the report.
         Err(ChangeError::NotFound | ChangeError::Undecided { .. } | ChangeError::Wallet { .. }) => Ok(false),
     }
 }

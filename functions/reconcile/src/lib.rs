@@ -169,7 +169,11 @@ impl Reading<'_> {
             items = items.saturating_add(page.items.len());
             for item in page.items {
                 let pages = books.read(&item).await?;
-                let Ok(stored) = &item.stored else { continue };
+                let Ok(stored) = &item.stored else {
+                    let name = books::name(&item.key);
+                    self.theirs.iter_mut().for_each(|(theirs, _)| theirs.cannot_compare(name.clone()));
+                    continue;
+                };
                 for (theirs, _) in self.theirs.iter_mut().filter(|(_, is_read)| *is_read) {
                     theirs.compare(stored, &pages, &mut books);
                 }

@@ -45,7 +45,8 @@ impl Format {
         Ok(query.read("format", "one of json, csv, jsonl")?.unwrap_or_default())
     }
 
-    /// The page in this form. `columns` are the fields that CSV has, in their order; the other forms have all.
+    /// The page in this form. `columns` are the fields that CSV has, in their order, `subject.id` for one inside
+    /// another; the other forms have all.
     ///
     /// # Errors
     /// 500 if a row is no JSON object: never for a view.
@@ -77,7 +78,8 @@ fn csv<T: Serialize>(rows: &[T], columns: &[&str]) -> Answer<String> {
     text.push_str("\r\n");
     for row in rows {
         let row = serde_json::to_value(row).map_err(Problem::internal)?;
-        let cells = columns.iter().map(|column| cell(row.get(column).unwrap_or(&Value::Null)));
+        let at = |column: &str| row.pointer(&format!("/{}", column.replace('.', "/"))).unwrap_or(&Value::Null);
+        let cells = columns.iter().map(|column| cell(at(column)));
         text.push_str(&cells.collect::<Vec<_>>().join(","));
         text.push_str("\r\n");
     }
@@ -118,6 +120,14 @@ mod tests {
         assert_eq!(reply.body(), "n,amount,escrow,note\r\n1,-15.00,,\"a,\"\"b\"\"\nc\"\r\n,,,'=1+1\r\n");
         assert_eq!(reply.headers()["content-type"], "text/csv; charset=utf-8");
         assert_eq!(reply.headers()["x-next-cursor"], "c1");
+    }
+
+    #[test]
+    fn a_column_may_lie_inside_another() {
+        let row = json!({"subject": {"type": "job", "id": "@SUM(A1)"}, "fee": {"amount": "1.50"}});
+        let listed = Listed { data: vec![row], next_cursor: None };
+        let reply = Format::Csv.reply(&listed, &["subject.type", "subject.id", "fee.amount", "fee.payer"]).unwrap();
+        assert_eq!(reply.body(), "subject.type,subject.id,fee.amount,fee.payer\r\njob,'@SUM(A1),1.50,\r\n");
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod top_up;
 mod wallet;
 
 pub use dispute::{BroughtView, DisputeListed, brought, dispute_listed};
-pub use escrow::{ActionView, EscrowView, actions};
+pub use escrow::{ActionView, ESCROW_COLUMNS, EscrowView, actions};
 pub use event::{EventView, PostingView, event, events, postings};
 pub use payment::{CheckoutCreated, PaymentView, checkout, payment};
 pub use payout::{PayoutRehearsal, PayoutView, payout, payout_actions, payout_rehearsal};

@@ -14,21 +14,18 @@ const PAGE: u8 = 100;
 /// A wallet that moves while its payouts are read is read anew, so often.
 const MOST_ROUNDS: u8 = 5;
 
-/// Reads a wallet with its lines and payouts: the sum of what its lines from before the cutoff tell, and what does not hold.
+/// Reads a wallet with its lines and payouts: the sum of what its lines from before the cutoff tell, and what does not hold. `None` if the
+/// wallet cannot be read: that was told of where it stands, and its lines cannot be judged without it.
 pub(super) async fn read(
     store: &Store,
     owner: &UserId,
     currency: Currency,
     cutoff: Option<Timestamp>,
-) -> Result<(u128, Vec<String>), StoreError> {
+) -> Result<Option<(u128, Vec<String>)>, StoreError> {
     let mut broken = Vec::new();
     let wallet = match store.wallet(owner, currency).await {
         Ok(wallet) => wallet,
-        // That it cannot be read was told of where it stands; its lines cannot be judged without it.
-        Err(StoreError::Unreadable(unreadable)) => {
-            broken.push(unreadable.to_string());
-            return Ok((0, broken));
-        }
+        Err(StoreError::Unreadable(_)) => return Ok(None),
         Err(error) => return Err(error),
     };
     if wallet.version == 0 {
@@ -41,7 +38,7 @@ pub(super) async fn read(
     if let Some(what) = payouts(store, wallet).await? {
         broken.push(what);
     }
-    Ok((told, broken))
+    Ok(Some((told, broken)))
 }
 
 /// From what stands in the wallet back to nothing.

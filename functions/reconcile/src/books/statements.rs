@@ -174,8 +174,7 @@ impl Statements {
             if known.fits() {
                 continue;
             }
-            let (told, broken) = lines::read(store, owner, *currency, self.cutoff).await?;
-            let mut broken: Vec<String> = broken;
+            let Some((told, mut broken)) = lines::read(store, owner, *currency, self.cutoff).await? else { continue };
             if told != known.posted {
                 broken.push("its lines are not what the journals have posted".to_owned());
             }

@@ -47,6 +47,30 @@ pub struct EscrowView {
     actions: Vec<ActionView>,
 }
 
+/// The fields of an escrow, as CSV has them: one line an escrow, without the lists inside it.
+pub const ESCROW_COLUMNS: &[&str] = &[
+    "id",
+    "status",
+    "kind",
+    "subject.type",
+    "subject.id",
+    "buyer",
+    "seller",
+    "currency",
+    "amount",
+    "fee.payer",
+    "fee.amount",
+    "charged",
+    "held",
+    "disputed",
+    "released",
+    "refunding",
+    "refunded",
+    "version",
+    "created_at",
+    "updated_at",
+];
+
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct SubjectView {
     r#type: String,
