@@ -58,7 +58,10 @@ pub(crate) fn blows(call: &Made) -> Vec<(&'static str, Verdict)> {
             }
             if operation == "TransactWriteItems" {
                 blows.push(("conflict", conflict(&call.body)));
-                blows.push(("escrow overtaken", Verdict::Overtake { member: 0 }));
+                // A new one that somebody else had put would have come with the rest of its transaction.
+                if call.body.pointer("/TransactItems/0/Put/ExpressionAttributeValues/:v").is_some() {
+                    blows.push(("escrow overtaken", Verdict::Overtake { member: 0 }));
+                }
                 // What else is in the transaction belongs to the escrow's version: nobody else can have put it.
                 let second = call.body.pointer("/TransactItems/1/Put/Item/pk/S").and_then(Value::as_str);
                 if second.is_some_and(|key| key.starts_with("W#")) {

@@ -115,7 +115,10 @@ impl Life<'_> {
     }
 
     async fn seen(&self) -> Value {
-        self.hand.people.operator.get(&format!("/v1/escrows/{}", self.id)).send().await.is(200)
+        self.hand.wire.look(true);
+        let seen = self.hand.people.operator.get(&format!("/v1/escrows/{}", self.id)).send().await.is(200);
+        self.hand.wire.look(false);
+        seen
     }
 
     /// The gateway's id of this escrow's first thing in that list.

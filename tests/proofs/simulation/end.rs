@@ -124,6 +124,11 @@ impl World {
             }
         }
         open.extend(self.payouts().await.into_iter().filter(|payout| !OVER.contains(&payout.text("/status"))));
+        // What came before the thing that it is about is tried again, later and later.
+        if open.is_empty() && self.hand.people.verify().await["parked"] != 0 {
+            let parked: Vec<&str> = self.parked.iter().map(|event| event.body.as_str()).collect();
+            open.push(json!({ "parked, one of": parked }));
+        }
         open
     }
 
@@ -132,7 +137,6 @@ impl World {
         let read = self.hand.system.reconcile().await.unwrap().unwrap();
         assert!(read.report.ok && read.unread.is_empty(), "the reconciler finds breaks: {read:#?}");
         let report = self.hand.people.verify().await;
-        assert_eq!(report["parked"], 0, "events were never booked, of these: {:#?}", self.parked);
         let state = self.hand.people.sandbox().await;
         for effects in ["refund_effects", "transfer_effects"] {
             for (effect, times) in state[effects].as_object().unwrap() {

@@ -140,7 +140,7 @@ fn blow(call: &Call<'_>, choice: u32) -> (&'static str, Verdict) {
             "TransactWriteItems" => ("conflict", conflict(call.body)),
             _ => ("broken", says(500, "InternalServerError")),
         },
-        (_, Target::DynamoDb) if matches!(call.operation, "PutItem" | "TransactWriteItems") => {
+        (_, Target::DynamoDb) if call.operation == "PutItem" || replaces(call) => {
             ("overtaken", Verdict::Overtake { member: 0 })
         }
         (_, Target::DynamoDb) => ("broken", says(500, "InternalServerError")),
@@ -152,6 +152,14 @@ fn blow(call: &Call<'_>, choice: u32) -> (&'static str, Verdict) {
         (6, Target::Gateway) => ("conflict", says(409, r#"{"error":{"type":"idempotency_error"}}"#)),
         (_, Target::Gateway) => ("broken", says(500, r#"{"error":{"type":"api_error"}}"#)),
     }
+}
+
+/// Whether a transaction changes something that is there: what somebody else had put anew would have come with the rest of its
+/// transaction.
+fn replaces(call: &Call<'_>) -> bool {
+    let body: Value = serde_json::from_slice(call.body).unwrap_or_default();
+    call.operation == "TransactWriteItems"
+        && body.pointer("/TransactItems/0/Put/ExpressionAttributeValues/:v").is_some()
 }
 
 /// A transaction that another one was in the way of.
