@@ -1,7 +1,7 @@
 //! What a person may do with an escrow now, and if not, why, and when that changes.
 
 use crate::decide::{check_frozen, check_not_frozen, guard};
-use crate::escrow::{Escrow, MOST_OPERATIONS};
+use crate::escrow::Escrow;
 use crate::id::UserId;
 use crate::lifecycle::{Role, Transition, rows};
 use crate::refusal::Refusal;
@@ -97,9 +97,6 @@ impl Escrow {
         guard(self, transition, role, index, now)?;
         if standing.is_party && matches!(role, Role::Arbiter | Role::Operator) {
             return Err(Refusal::OwnEscrow);
-        }
-        if self.journal.of_people() >= MOST_OPERATIONS {
-            return Err(Refusal::Full { what: "operations" });
         }
         if transition == Transition::Resolve && self.reviews.is_empty() {
             return Err(Refusal::NothingToResolve);

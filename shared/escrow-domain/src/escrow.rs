@@ -21,7 +21,8 @@ use std::fmt;
 pub const MOST_MILESTONES: usize = 50;
 /// The most attempts to pay one escrow.
 pub const MOST_PAYMENTS: usize = 20;
-/// The most requests by people on one escrow; facts of gateways and the clock are never refused.
+/// After so many requests by people on one escrow, what a side can do again and again is refused: parts, asks, offers, evidence. What the
+/// lifecycle bounds, and facts of gateways and the clock, are never refused.
 pub const MOST_OPERATIONS: usize = 512;
 /// The longest reason or note, in characters.
 pub const LONGEST_NOTE: usize = 500;

@@ -2,7 +2,7 @@
 
 use super::disputes;
 use super::draft::Draft;
-use super::guard::{guard, pick};
+use super::guard::{check_room, guard, pick};
 use super::moves::{operators_bucket, part_of};
 use super::payable;
 use crate::journal::Part;
@@ -42,6 +42,9 @@ pub(super) fn give(
     let is_operator = role == Role::Operator;
     let transition = if is_operator { by_an_operator } else { by_a_party };
     guard(&draft.escrow, transition, role, index, now)?;
+    if amount.is_some() && !is_operator {
+        check_room(&draft.escrow)?;
+    }
     if is_operator && reason.is_none() {
         return Err(Refusal::ReasonRequired.into());
     }

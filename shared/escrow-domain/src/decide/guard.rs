@@ -2,7 +2,7 @@
 
 use super::consent;
 use crate::dispute::{Dispute, MOST_EVIDENCE_A_SIDE, MOST_PROPOSALS};
-use crate::escrow::{Escrow, Review, ReviewCause};
+use crate::escrow::{Escrow, MOST_OPERATIONS, Review, ReviewCause};
 use crate::lifecycle::{Permission, Role, Transition, permission};
 use crate::milestone::Milestone;
 use crate::payment::RefundOf;
@@ -37,7 +37,23 @@ pub fn guard(escrow: &Escrow, transition: Transition, role: Role, index: u8, now
     if is_stopped_by_overlays(transition) {
         check_not_stopped(escrow)?;
     }
+    if matches!(
+        transition,
+        Transition::AskCancel
+            | Transition::AskExtend
+            | Transition::Extend
+            | Transition::AddEvidence
+            | Transition::Propose
+    ) {
+        check_room(escrow)?;
+    }
     check_rules(escrow, transition, role, milestone, index, now)
+}
+
+/// Whether there is room for what a side can do again and again. What the lifecycle itself bounds needs none: by filling the list nobody
+/// takes the other side's delivery, dispute or ruling.
+pub(super) fn check_room(escrow: &Escrow) -> Result<(), Refusal> {
+    if escrow.journal.of_people() < MOST_OPERATIONS { Ok(()) } else { Err(Refusal::Full { what: "operations" }) }
 }
 
 /// The same for a command about the whole escrow: allowed if it is for any of its milestones; that milestone.

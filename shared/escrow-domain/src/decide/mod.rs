@@ -32,7 +32,7 @@ pub(crate) use overlays::{check_frozen, check_not_frozen};
 pub use tick::Deadline;
 
 use crate::command::{Attempt, Command};
-use crate::escrow::{Escrow, MOST_OPERATIONS};
+use crate::escrow::Escrow;
 use crate::id::UserId;
 use crate::journal::{Actor, Seen};
 use crate::lifecycle::Role;
@@ -102,7 +102,7 @@ pub fn decide(escrow: &Escrow, attempt: &Attempt, now: Moment) -> Result<Outcome
     Ok(Outcome::Changed(Box::new(draft.finish()?)))
 }
 
-/// Whether this person is who the actor claims to be, and there is room for what people do.
+/// Whether this person is who the actor claims to be.
 fn check_person(escrow: &Escrow, actor: &Actor) -> Result<(), Refusal> {
     let is = |party: &UserId| actor.sub.as_ref() == Some(party);
     match actor.role {
@@ -113,9 +113,6 @@ fn check_person(escrow: &Escrow, actor: &Actor) -> Result<(), Refusal> {
         }
         Role::Gateway | Role::Clock => return Err(Refusal::Stranger),
         Role::Buyer | Role::Seller | Role::Arbiter | Role::Operator | Role::Platform => {}
-    }
-    if escrow.journal.of_people() >= MOST_OPERATIONS {
-        return Err(Refusal::Full { what: "operations" });
     }
     Ok(())
 }

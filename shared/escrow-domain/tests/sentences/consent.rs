@@ -1,8 +1,8 @@
 //! Giving up and extending: what one side may do alone, and what needs the other side's word.
 
 use crate::fixture::{
-    Deal, Offer, add_evidence, cancel, deliver, delivered, disputed, extend, freeze, held, in_review, minor,
-    new_payment, pending, refund, release, request_changes, unfreeze, withdraw_dispute,
+    Deal, Offer, add_evidence, cancel, deliver, delivered, dispute, disputed, extend, freeze, held, in_review, minor,
+    new_payment, pending, refund, release, request_changes, rule, unfreeze, withdraw_dispute,
 };
 use escrow_domain::actions::Scopes;
 use escrow_domain::command::Command;
@@ -295,4 +295,20 @@ fn a_part_that_goes_back_meanwhile_is_not_asked_about() {
     deal.act(Role::Buyer, cancel()).act(Role::Seller, refund(None));
     assert_eq!(deal.stage(), Stage::Refunding);
     assert_eq!(deal.escrow.milestones[0].asked, None);
+}
+
+/// Asking costs nothing. Whoever asks for ever must not take the other side's word by that.
+#[test]
+fn however_often_one_side_asks_the_other_can_still_say_no() {
+    let mut deal = held();
+    let until = deal.escrow.milestones[0].deadline().map(|deadline| deadline.after(Period::days(1)));
+    let mut asked = 0;
+    while deal.may(Role::Seller, &extend(until)) {
+        asked += 1;
+        assert!(asked < 1_000, "there is an end to it");
+    }
+    deal.act(Role::Seller, deliver());
+    deal.act(Role::Buyer, dispute(None));
+    deal.wait(Period::days(3)).act(Role::Arbiter, rule(15_000));
+    assert_eq!(deal.stage(), Stage::Refunding);
 }

@@ -130,11 +130,14 @@ fn an_arbiter_may_not_rule_on_their_own_escrow() {
 }
 
 #[test]
-fn a_full_list_refuses_people_and_nobody_else() {
+fn a_full_list_refuses_what_can_be_done_again_and_again_and_nothing_else() {
     let mut deal = delivered();
     let filler = Operation::of_person("issuer", "x", "POST", "/x", "x", b"");
     deal.escrow.journal.operations.resize(MOST_OPERATIONS + 1, filler);
-    assert_eq!(deal.refusal(Role::Buyer, release(None)), Refusal::Full { what: "operations" });
+    assert_eq!(deal.refusal(Role::Buyer, release(Some(1))), Refusal::Full { what: "operations" });
+    for command in [release(None), dispute(None), request_changes()] {
+        assert!(deal.try_as(Role::Buyer, command).is_ok(), "the lifecycle bounds it");
+    }
     let capture = deal.capture_of(0, "pi_late");
     assert!(matches!(deal.try_fact(&capture), Ok(Outcome::Changed(_))));
     deal.wait(Period::days(7));
@@ -147,7 +150,7 @@ fn a_list_one_short_of_full_takes_one_more() {
     let mut deal = delivered();
     let filler = Operation::of_person("issuer", "x", "POST", "/x", "x", b"");
     deal.escrow.journal.operations.resize(MOST_OPERATIONS - 1, filler);
-    assert!(deal.try_as(Role::Buyer, release(None)).is_ok());
+    assert!(deal.try_as(Role::Buyer, release(Some(1))).is_ok());
 }
 
 #[test]
