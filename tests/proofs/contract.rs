@@ -131,7 +131,7 @@ async fn every_command_refuses_a_query_that_it_does_not_know() {
         let who = holdfast.api.caller("usr_operator", EVERYTHING).await;
         for operation in operations().iter().filter(|operation| operation.id != "receiveWebhook") {
             let path = format!("{}?fancy=yes", operation.path);
-            let asked = Operation { id: operation.id.clone(), method: operation.method.clone(), path };
+            let asked = Operation { path, ..operation.clone() };
             call(&asked, &who, &bed).once().send().await.refuses(400, "query_invalid");
         }
     })

@@ -3,10 +3,13 @@
 mod agreements;
 mod disputes;
 mod fees;
+mod frozen;
 mod milestones;
 mod payments;
 mod payouts;
+mod rehearsals;
 mod repetition;
+mod shares;
 mod top_ups;
 
 use holdfast_tests::deal::Deal;

@@ -37,6 +37,8 @@ pub struct Operation {
     pub method: Method,
     /// `/v1/escrows/{id}/release`.
     pub path: String,
+    /// Who may call it, in the document's words: `buyer`, `owner`, `anyone signed in`.
+    pub callers: Vec<String>,
 }
 
 impl Operation {
@@ -76,6 +78,7 @@ impl Contract {
         let routes = Document::parse(YAML).expect("infra/openapi.yaml is an OpenAPI document").routes();
         let operations = routes.into_iter().map(|route| Operation {
             id: route.operation.operation_id,
+            callers: route.operation.callers,
             method: route.method,
             path: route.path,
         });
@@ -211,7 +214,7 @@ mod tests {
         let mut headers = http::HeaderMap::new();
         headers.insert("x-request-id", http::HeaderValue::from_static("req_1"));
         headers.insert("content-type", http::HeaderValue::from_str(media).expect("a media type"));
-        let answer = Answer { call: String::new(), status, headers, body };
+        let answer = Answer { call: String::new(), status, headers, body, text: String::new() };
         check(&Method::GET, "/v1/wallets/usr_1", &answer).err().unwrap_or_default()
     }
 
