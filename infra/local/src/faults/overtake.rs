@@ -30,7 +30,10 @@ fn write(put: &Value) -> Option<(&'static str, Value)> {
     if put.pointer("/ExpressionAttributeValues/:v").is_none() {
         let mut theirs = item.clone();
         *theirs.get_mut("w")? = json!({ "B": SOMEBODY_ELSES });
-        return Some(("PutItem", json!({ "TableName": put.get("TableName")?, "Item": theirs })));
+        // Where something stands already nobody puts it anew.
+        let condition = "attribute_not_exists(pk)";
+        let faster = json!({ "TableName": put.get("TableName")?, "Item": theirs, "ConditionExpression": condition });
+        return Some(("PutItem", faster));
     }
     let update = json!({
         "TableName": put.get("TableName")?,
