@@ -129,6 +129,7 @@ impl World {
         // 409: the page is past that. 422: an intent knows no such end.
         let played = self.hand.people.api.post(&page).json(&play).send().await;
         assert!(matches!(played.status, 200 | 409), "{page} {play}: {} {:#}", played.status, played.body);
+        self.tell(&format!("at {page}: {play} {}", played.status));
         if played.status == 200 {
             self.fired.count(outcome);
         }

@@ -126,10 +126,31 @@ impl World {
         open.extend(self.payouts().await.into_iter().filter(|payout| !OVER.contains(&payout.text("/status"))));
         // What came before the thing that it is about is tried again, later and later.
         if open.is_empty() && self.hand.people.verify().await["parked"] != 0 {
-            let parked: Vec<&str> = self.parked.iter().map(|event| event.body.as_str()).collect();
+            let mut parked = Vec::new();
+            for event in &self.parked {
+                let body: Value = serde_json::from_str(&event.body).unwrap();
+                parked.push(json!({ "type": event.kind, "about": self.whose(&body["data"]["object"]).await }));
+            }
             open.push(json!({ "parked, one of": parked }));
         }
         open
+    }
+
+    /// What an object of the gateway is about, as we see it.
+    async fn whose(&self, object: &Value) -> Value {
+        let state = self.hand.people.sandbox().await;
+        let intent = object["payment_intent"].as_str().or(object["id"].as_str());
+        let intents = state.list("/payment_intents");
+        let Some(intent) = intents.iter().find(|one| one["id"].as_str() == intent) else { return object.clone() };
+        let operator = &self.people[OPERATORS[0]].caller;
+        let path = match (&intent["metadata"]["escrow_id"], &intent["metadata"]["top_up_id"]) {
+            (Value::String(id), _) => format!("/v1/escrows/{id}"),
+            (_, Value::String(id)) => format!("/v1/top-ups/{id}"),
+            _ => return intent.clone(),
+        };
+        let mut seen = operator.get(&path).send().await.body;
+        seen["actions"] = Value::Null;
+        json!({ "intent": intent, "ours": seen })
     }
 
     /// Every ledger adds up, and what we say lies at the gateway is what lies there.

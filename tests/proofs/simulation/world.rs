@@ -97,6 +97,8 @@ pub(crate) struct World {
     pub(crate) owes_a_reading: bool,
     /// How many things happen on this day.
     length: usize,
+    /// Whether somebody listens to the story.
+    is_told: bool,
 }
 
 impl World {
@@ -135,6 +137,7 @@ impl World {
             fired: Fired::default(),
             owes_a_reading: false,
             length,
+            is_told: super::asked("HOLDFAST_SEED").is_some(),
         };
         world.the_gateway_has_its_ways().await;
         world
@@ -210,6 +213,14 @@ impl World {
         }
     }
 
+    /// A day that is played by itself says what happens.
+    #[expect(clippy::print_stdout, reason = "whoever replays a day wants to read it")]
+    pub(crate) fn tell(&self, what: &str) {
+        if self.is_told {
+            println!("{} {what}", self.hand.system.clock().now());
+        }
+    }
+
     /// One of a number of things.
     pub(crate) fn any(&mut self, count: usize) -> usize {
         self.random.random_range(0..count)
@@ -241,6 +252,8 @@ impl World {
     pub(crate) async fn ask(&mut self, asked: Asked) -> Option<Answer> {
         let who = self.people[asked.who].caller.clone();
         let answer = self.hand.ask(&who, &asked.path, &asked.key, &asked.body).await;
+        let status = answer.as_ref().map(|answer| (answer.status, answer.body["code"].clone()));
+        self.tell(&format!("{} {} {} {status:?}", self.people[asked.who].name, asked.path, asked.body));
         match answer {
             None => self.unanswered.push(asked),
             Some(answer) if answer.asks_to_come_again() => {
@@ -265,7 +278,8 @@ impl World {
         }
         let at = self.any(self.events.len());
         if self.once_in(8) && FOUND_OUT.contains(&self.events[at].kind.as_str()) {
-            self.events.swap_remove(at);
+            let event = self.events.swap_remove(at);
+            self.tell(&format!("{} {} is lost for good", event.kind, event.id));
             self.owes_a_reading = true;
             return self.fired.count("event lost for good");
         }
@@ -285,7 +299,10 @@ impl World {
 
     /// Whether the event was taken.
     async fn heard(&mut self, event: &Told) -> bool {
-        let Some(answer) = self.hand.tell(&event.body).await else { return false };
+        let answer = self.hand.tell(&event.body).await;
+        let outcome = answer.as_ref().map(|answer| answer.body["outcome"].clone());
+        self.tell(&format!("{} {}: {outcome:?}", event.kind, event.id));
+        let Some(answer) = answer else { return false };
         if answer.body["outcome"] == "parked" {
             self.fired.count("event parked");
             self.parked.push(event.clone());
@@ -365,7 +382,12 @@ impl World {
     pub(crate) async fn gateways_lists_are_read(&mut self) {
         const MOST: usize = 40;
         for _try in 0..MOST {
-            if let Some(Ok(read)) = self.hand.system.reconcile().await
+            let read = self.hand.system.reconcile().await;
+            self.tell(&format!(
+                "the lists are read: {:?}",
+                read.as_ref().map(|read| read.as_ref().map(|read| read.missed))
+            ));
+            if let Some(Ok(read)) = read
                 && read.unread.is_empty()
             {
                 if read.missed > 0 {
