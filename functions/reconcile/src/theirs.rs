@@ -9,7 +9,7 @@ use escrow_domain::id::UserId;
 use escrow_domain::journal::Entry;
 use escrow_domain::money::{Minor, Money};
 use escrow_domain::payment::RefundStatus;
-use escrow_domain::time::Timestamp;
+use escrow_domain::time::{Period, Timestamp};
 use escrow_domain::top_up::{GivenBack, TopUp};
 use escrow_facts::{Booked, What as About, book};
 use escrow_gateways::{CallError, Deadline, Gateway, Notice, Origin, PaymentStanding, RefundState, What};
@@ -21,6 +21,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// More pages than any four days fill; a gateway that never ends its list is not followed.
 const MOST_PAGES: usize = 10_000;
+/// A refund and the notice of its total may be so far apart: what is shown within this was told, and is not claimed a second time.
+const SAME_MOMENT: Period = Period::minutes(1);
 /// So many questions are asked about what the lists do not show; mostly there are none.
 const MOST_QUESTIONS: usize = 1_000;
 
@@ -152,7 +154,7 @@ impl<'a> Theirs<'a> {
             let mut before = before(app, origin, &capture, unit, &stands).await?;
             // Of a top-up the newest total counts, also a smaller one: what is known of it is a part of this one.
             if let Some(known) = known_of_top_up(app, origin, &capture).await? {
-                stands.retain(|_, (_, at)| *at > known.told_at);
+                stands.retain(|_, (_, at)| *at > known.told_at.after(SAME_MOMENT));
                 before.push(known.total);
             }
             let sum = Minor::sum(stands.values().map(|(money, _)| money.amount).chain(before));
