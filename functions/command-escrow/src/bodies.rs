@@ -4,12 +4,14 @@ use crate::evidence::{EvidenceField, evidence};
 use escrow_domain::command::{Command, Resolution};
 use escrow_domain::escrow::{Escrow, LONGEST_NOTE};
 use escrow_domain::id::ProposalId;
-use escrow_domain::refusal::Refusal;
 use escrow_domain::time::Timestamp;
 use escrow_http::amount::AmountField;
 use escrow_http::fields::{invalid, milestone, moment, note, part, word, words};
-use escrow_http::problem::{Answer, Problem};
+use escrow_http::problem::Answer;
 use serde::Deserialize;
+
+/// A number that no offer has: they are counted up to `escrow_domain::id::HIGHEST_NUMBER`.
+const NO_OFFER: u16 = u16::MAX;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -154,12 +156,8 @@ pub(crate) struct Accept {
 impl Accept {
     pub(crate) fn read(self, escrow: &Escrow) -> Answer<Command> {
         let proposal: ProposalId = word(&self.proposal, "/proposal", "the id of an offer, prp_…")?;
-        // An offer of another escrow counts here as little as one that was replaced.
-        if proposal.escrow == escrow.id {
-            Ok(Command::Accept { proposal: proposal.number })
-        } else {
-            Err(Problem::from(&Refusal::ProposalGone))
-        }
+        // An offer of another escrow counts here as little as one that was replaced; the rules say so.
+        Ok(Command::Accept { proposal: if proposal.escrow == escrow.id { proposal.number } else { NO_OFFER } })
     }
 }
 
