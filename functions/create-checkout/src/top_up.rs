@@ -8,7 +8,7 @@ use escrow_domain::id::{Operation, TopUpId, UserId};
 use escrow_domain::journal::{Actor, Seen};
 use escrow_domain::lifecycle::Role;
 use escrow_domain::money::Money;
-use escrow_domain::payment::{PaymentStatus, Source};
+use escrow_domain::payment::{Mode, PaymentStatus, Source};
 use escrow_domain::refusal::Undecided;
 use escrow_domain::time::Period;
 use escrow_domain::top_up::{
@@ -132,6 +132,11 @@ impl Asked {
             pointer: "/amount",
         };
         let payment = wish.payment(Way::Gateway(gateway), bill, &app.config)?;
+        // A form does not end by itself as a page does, and every capture of a top-up is credited: coins could be bought much later at
+        // today's price.
+        if payment.pay_in.is_some() && payment.mode == Mode::Elements {
+            return Err(invalid("/mode", "`hosted`, where coins are bought"));
+        }
         let new = NewTopUp {
             id: self.id,
             owner: self.owner.clone(),

@@ -232,7 +232,8 @@ impl SellerAccount {
     /// The key under which the gateway knows the request that opens it.
     #[must_use]
     pub fn key(&self, owner: &UserId) -> String {
-        if self.attempt == 0 { format!("seller-{owner}") } else { format!("seller-{owner}-{}", self.attempt) }
+        // No owner's name has a `#`, so that no two requests share a key.
+        if self.attempt == 0 { format!("seller-{owner}") } else { format!("seller-{owner}#{}", self.attempt) }
     }
 
     /// What keeps the seller from being paid here, in words that they are shown; `None` if nothing does.

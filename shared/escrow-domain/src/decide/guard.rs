@@ -37,14 +37,8 @@ pub fn guard(escrow: &Escrow, transition: Transition, role: Role, index: u8, now
     if is_stopped_by_overlays(transition) {
         check_not_stopped(escrow)?;
     }
-    if matches!(
-        transition,
-        Transition::AskCancel
-            | Transition::AskExtend
-            | Transition::Extend
-            | Transition::AddEvidence
-            | Transition::Propose
-    ) {
+    // Evidence and offers have bounds of their own, for each side.
+    if matches!(transition, Transition::AskCancel | Transition::AskExtend | Transition::Extend) {
         check_room(escrow)?;
     }
     check_rules(escrow, transition, role, milestone, index, now)
