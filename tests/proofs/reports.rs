@@ -96,7 +96,7 @@ async fn file(holdfast: &Stack, path: &str) -> (String, Option<String>) {
 #[tokio::test]
 async fn escrows_are_written_as_csv_and_as_json_lines_page_by_page_with_the_lists_filters() {
     on_holdfast(async |holdfast| {
-        let evil = json!({ "subject": { "type": "job", "id": "=HYPERLINK(\"x\",\"y\")" } });
+        let evil = json!({ "subject": { "type": "job", "id": "@SUM|A1" } });
         let first = holdfast.paid(evil).await;
         let second = holdfast.paid(json!({})).await;
         holdfast.checkout(json!({})).await;
@@ -109,7 +109,7 @@ async fn escrows_are_written_as_csv_and_as_json_lines_page_by_page_with_the_list
         // The next page, in another form: the cursor is the list's.
         let next = next.expect("there is more");
         let (csv, _) = file(holdfast, &format!("{path}&cursor={next}&format=csv")).await;
-        assert!(csv.contains("\"'=HYPERLINK(\"\"x\"\",\"\"y\"\")\""), "a cell that a spreadsheet would calculate: {csv}");
+        assert!(csv.contains(",job,'@SUM|A1,usr_buyer,"), "a cell that a spreadsheet would calculate: {csv}");
         let (jsonl, end) = file(holdfast, &format!("{path}&cursor={next}&format=jsonl")).await;
         let rows: Vec<Value> = jsonl.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(rows.len(), 1);

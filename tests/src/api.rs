@@ -218,11 +218,13 @@ impl Call {
         let request = request.body(Full::new(self.body)).map_err(|error| lost(&error))?;
         let (parts, body) = self.api.http.request(request).await.map_err(|error| lost(&error))?.into_parts();
         let bytes = body.collect().await.map_err(|error| lost(&error))?.to_bytes();
+        let is_lines = parts.headers.get(CONTENT_TYPE).is_some_and(|media| media == "application/jsonl");
         let answer = Answer {
             call: format!("{} {}", self.method, self.path),
             status: parts.status.as_u16(),
             headers: parts.headers,
-            body: serde_json::from_slice(&bytes).unwrap_or_default(),
+            // A single JSON line is JSON as well, and no document.
+            body: if is_lines { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or_default() },
             text: String::from_utf8_lossy(&bytes).into_owned(),
         };
         let path = self.path.split('?').next().unwrap_or_default();

@@ -108,7 +108,7 @@ pub async fn run(app: &App, gateways: &Gateways, patience: Duration, line: &Line
         Reading { app, line, ends: Instant::now().checked_add(patience), theirs: Vec::new(), unread: Vec::new() };
     let window = Window { from: now.before(LOOK_BACK), until: now.before(FRESH) };
     for gateway in gateways.names().filter_map(|name| gateways.get(name)) {
-        let mut theirs = Theirs::new(gateway, window);
+        let mut theirs = Theirs::new(gateway, window, reading.ends);
         // Without its list nothing is known about what it has: no break, and no proof. What was booked before stays booked.
         let heard = theirs.hear(app, line).await;
         reading.theirs.push((theirs, heard.is_ok()));

@@ -18,6 +18,7 @@ use escrow_http::line::Line;
 use escrow_store::StoreError;
 use escrow_store::scan::Stored;
 use std::collections::{BTreeMap, BTreeSet};
+use tokio::time::Instant;
 
 /// More pages than any four days fill; a gateway that never ends its list is not followed.
 const MOST_PAGES: usize = 10_000;
@@ -30,6 +31,8 @@ const MOST_QUESTIONS: usize = 1_000;
 pub(crate) struct Theirs<'a> {
     gateway: &'a dyn Gateway,
     window: Window,
+    /// When it is given up; never if there is no such moment.
+    ends: Option<Instant>,
     shown: Shown,
     /// By capture: what of it somebody gave back by hand.
     by_hand: BTreeMap<String, ByHand>,
@@ -65,15 +68,18 @@ pub(crate) enum Unread {
     Store(#[from] StoreError),
     #[error("its list has no end")]
     Endless,
+    #[error("time is up: its lists have more than a run can hear")]
+    OutOfTime,
     #[error("its lists lack so much that not everything could be asked")]
     Lacking,
 }
 
 impl<'a> Theirs<'a> {
-    pub(crate) fn new(gateway: &'a dyn Gateway, window: Window) -> Self {
+    pub(crate) fn new(gateway: &'a dyn Gateway, window: Window, ends: Option<Instant>) -> Self {
         Self {
             gateway,
             window,
+            ends,
             shown: Shown::default(),
             by_hand: BTreeMap::new(),
             missed: 0,
@@ -167,6 +173,9 @@ impl<'a> Theirs<'a> {
     }
 
     async fn book(&mut self, app: &App, notice: &Notice, line: &Line) -> Result<(), Unread> {
+        if self.ends.is_some_and(|ends| Instant::now() >= ends) {
+            return Err(Unread::OutOfTime);
+        }
         match book(app, self.gateway, notice, deadline(), line).await? {
             Booked::Nothing(_) | Booked::Known(_) => {}
             Booked::Applied(what) => {

@@ -100,6 +100,14 @@ impl ByHand {
         self.mortal(Box::pin(self.system.functions.reconcile())).await
     }
 
+    /// The same, with so much real time for it.
+    pub async fn reconcile_within(
+        &self,
+        patience: std::time::Duration,
+    ) -> Option<Result<reconcile::Reconciled, String>> {
+        self.mortal(Box::pin(self.system.functions.reconcile_within(patience))).await
+    }
+
     /// Takes every message off the queue.
     ///
     /// # Errors

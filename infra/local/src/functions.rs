@@ -88,6 +88,16 @@ impl Functions {
         carry_out("reconcile", "local", handle).await.map_err(|error| error.to_string())
     }
 
+    /// The same, with so much real time for it.
+    pub(crate) async fn reconcile_within(
+        &self,
+        patience: std::time::Duration,
+    ) -> Result<reconcile::Reconciled, String> {
+        let line = escrow_http::line::Line::default();
+        let run = reconcile::run(&self.app, &self.gateways, patience, &line);
+        run.await.map_err(|error| error.to_string())
+    }
+
     /// Does everything whose time has come.
     pub(crate) async fn auto_release(&self) -> Result<(), String> {
         let event = EventBridgeEvent::default();

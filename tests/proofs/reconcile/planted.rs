@@ -4,7 +4,8 @@
 use super::{breaks, capture, onboard, paid_out, reconcile};
 use aws_sdk_dynamodb::types::AttributeValue;
 use holdfast::{Local, Options};
-use holdfast_tests::json::Look;
+use holdfast_tests::deal::order;
+use holdfast_tests::json::{Look, with};
 use holdfast_tests::stack::Stack;
 use serde_json::{Value, json};
 use std::process::Stdio;
@@ -158,9 +159,18 @@ async fn a_bucket_that_was_changed_is_found_and_its_seller_is_paid_nothing_until
     bench.finds(&expected).await.shows(json!({ "held": 0, "freed": 0 }));
     let wish = json!({ "currency": "SAR", "amount": "1.00", "gateway": "manual" });
     let path = "/v1/wallets/usr_seller/payouts";
-    bench.holdfast.seller.post(path).once().json(&wish).send().await.refuses(409, "wallet_on_hold");
+    let holdfast = &bench.holdfast;
+    holdfast.seller.post(path).once().json(&wish).send().await.refuses(409, "wallet_on_hold");
+    let bought =
+        json!({ "buyer": "usr_seller", "seller": "usr_other", "amount": "1.00", "funding": "wallet", "gateway": null });
+    let bought = with(order(), bought);
+    holdfast.seller.post("/v1/checkouts").once().json(&bought).send().await.refuses(409, "wallet_on_hold");
+    // Money still comes in.
+    holdfast.paid(json!({})).await.does(&holdfast.buyer, "release", json!({})).await.is(200);
+    holdfast.balance("usr_seller", "SAR").await.shows(json!({ "available": "270.00" }));
     bench.put(before).await;
     bench.is_sound(1).await;
+    bench.holdfast.seller.post("/v1/checkouts").once().json(&bought).send().await.is(201);
     bench.holdfast.seller.post(path).once().json(&wish).send().await.is(201);
     bench.local.stop().await;
 }
@@ -239,22 +249,19 @@ async fn a_journal_that_was_altered_is_found() {
     let pk = Bench::pk_of(&deal.id);
     let sound = bench.item(&pk, "E").await;
     let word = |text: &str| AttributeValue::S(text.to_owned());
-    for (place, value) in
-        [("e[1].t", Bench::number(1_800_000_000_000)), ("e[1].g", word("pi_other")), ("e[0].n", word("?"))]
-    {
+    for (place, value) in [("e[1].t", Bench::number(1_800_000_000_000)), ("e[0].n", word("?"))] {
         bench.set(&pk, "E", place, value).await;
         let chain = Bench::broken(&deal.id, "the hash chain of the journal is broken");
         bench.is_found(&[chain], Some("usr_seller")).await;
         bench.put(sound.clone()).await;
+        bench.is_sound(1).await;
     }
     // Money that an entry has made of nothing.
     bench.set(&pk, "E", "e[1].a[0].u", Bench::number(15_001)).await;
-    let unbalanced = format!("{}: the postings of an entry do not sum to zero", deal.id);
-    let expected = [unbalanced, "ledger: the accounts in SAR do not sum to zero".to_owned()];
-    let (status, report, _) = bench.verify().await;
-    assert_eq!((status, breaks(&report)), (Some(1), expected.to_vec()));
+    let why = format!("the item at {pk}/E is corrupt: the postings of an entry do not sum to zero");
+    bench.is_found(&[format!("{}: {why}", deal.id)], None).await;
     bench.put(sound).await;
-    bench.is_sound(1).await;
+    bench.is_sound(0).await;
 }
 
 #[tokio::test]
@@ -318,6 +325,9 @@ async fn a_transfer_that_was_made_twice_is_found() {
     let expected = [format!("{}: stripe shows {shown} as a second transfer of the same payout", payout.text("/id"))];
     bench.finds(&expected).await.shows(json!({ "held": 1 }));
     bench.put(sound).await;
+    // While the gateway cannot be asked nothing is found sound.
+    bench.holdfast.switch_sandbox(json!({ "next": [{ "look_ups": "500" }] })).await;
+    bench.finds(&[]).await.shows(json!({ "unread": ["stripe"], "freed": 0 }));
     bench.is_sound(1).await;
     // A payout that is gone altogether.
     let sound = bench.item(&pk, "P").await;
