@@ -92,7 +92,7 @@ async fn ways_to_pay(hand: &Hand, table: &mut Table) {
 async fn after(hand: &Hand, id: &str, deadline: &str, days: u32) -> String {
     let stands = hand.people.operator.get(&format!("/v1/escrows/{id}")).send().await.is(200);
     let at: Timestamp = stands.text(&format!("/milestones/0/{deadline}")).parse().unwrap();
-    at.after(Period::days(days.into())).to_string()
+    at.after(Period::days(days)).to_string()
 }
 
 async fn agreements(hand: &Hand, table: &mut Table) {

@@ -24,14 +24,14 @@ impl World {
         if self.once_in(3) {
             let count = 1 + self.any(4);
             let parts: Vec<Value> = (0..count)
-                .map(|at| json!({ "title": format!("Part {at}"), "amount": self.amount(currency, 2_000_00) }))
+                .map(|at| json!({ "title": format!("Part {at}"), "amount": self.amount(currency, 200_000) }))
                 .collect();
             body["milestones"] = json!(parts);
             if self.once_in(2) {
                 body["fund"] = json!(["m1"]);
             }
         } else {
-            body["amount"] = json!(self.amount(currency, 5_000_00));
+            body["amount"] = json!(self.amount(currency, 500_000));
         }
         let body = with(body, self.way_to_pay());
         let asked = Asked { who: buyer, path: "/v1/checkouts".to_owned(), key: self.hand.key(), body };
@@ -49,7 +49,7 @@ impl World {
 
     /// From 5.00, or 50 coins, to so many hundredths.
     pub(crate) fn amount(&mut self, currency: &str, most: u64) -> String {
-        let units = self.random.random_range(5_00..=most);
+        let units = self.random.random_range(500..=most);
         match currency {
             "COIN" => format!("{}", units / 10),
             _ => format!("{}.{:02}", units / 100, units % 100),
@@ -60,7 +60,7 @@ impl World {
     pub(crate) async fn top_up(&mut self) {
         let who = self.any(DEALERS.len());
         let currency = if self.once_in(3) { "COIN" } else { "SAR" };
-        let mut body = json!({ "currency": currency, "amount": self.amount(currency, 8_000_00), "gateway": "stripe" });
+        let mut body = json!({ "currency": currency, "amount": self.amount(currency, 800_000), "gateway": "stripe" });
         if self.once_in(4) {
             body["mode"] = json!("elements");
         }
