@@ -1,6 +1,9 @@
 //! The gateway's word in every order: what happened is booked once and ends the same, whichever event comes first, comes twice, or
 //! never comes.
 
+mod chargebacks;
+mod transfers;
+
 use crate::hand::{Hand, Heard, Life, Step};
 use holdfast::faults::Verdict;
 use holdfast::sandbox::Told;
