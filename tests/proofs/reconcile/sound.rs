@@ -119,3 +119,28 @@ async fn a_run_that_runs_out_of_time_says_so_and_proves_nothing() {
     let ended = hand.system.reconcile_within(std::time::Duration::ZERO).await.unwrap().unwrap_err();
     assert!(ended.starts_with("time is up after 0 items: "), "{ended}");
 }
+
+/// One seller is paid again and again, and is paid out, while the table is read over and over: no look at it takes what moves for broken.
+#[tokio::test]
+async fn a_table_that_people_use_meanwhile_is_sound() {
+    on_holdfast(async |holdfast| {
+        holdfast.paid(json!({})).await.does(&holdfast.buyer, "release", json!({})).await.is(200);
+        // So that much of it is old enough to be compared.
+        holdfast.advance("PT2H").await;
+        let trade = async {
+            for _deal in 0..20 {
+                holdfast.paid(json!({})).await.does(&holdfast.buyer, "release", json!({})).await.is(200);
+                let wish = json!({ "currency": "SAR", "amount": "10.00", "gateway": "manual" });
+                holdfast.seller.post("/v1/wallets/usr_seller/payouts").once().json(&wish).send().await.is(201);
+            }
+        };
+        let looks = async {
+            for _look in 0..40 {
+                let done = reconcile(holdfast).await;
+                done.shows(json!({ "missed": 0, "held": 0, "unread": [], "report": { "ok": true, "breaks": [] } }));
+            }
+        };
+        tokio::join!(trade, looks);
+    })
+    .await;
+}
