@@ -14,6 +14,9 @@ use crate::money::Minor;
 use crate::refusal::Broken;
 use crate::wallet::{LineKind, MovedBy, Wallet, WalletMove};
 
+/// The epoch of a table that was never restored from a backup: what `HOLDFAST_EPOCH` is unless somebody has raised it.
+const FIRST_EPOCH: u32 = 1;
+
 /// The new payout: to be approved, to be sent, or owed, and the move that reserves its amount.
 ///
 /// The wallet is what the caller has read; whoever commits moves the wallet that stands there then, so two that ask at once never get
@@ -64,7 +67,7 @@ pub fn ask(
         // After a restore from backup this very payout may have been asked for, and sent, in the time that was lost: its id follows from
         // the request, or from the wallet. Looking costs nothing.
         effect: (status == PayoutStatus::Ready)
-            .then_some(Effect { look_up_first: now.epoch > 0, ..Effect::promised(Transfer, now) }),
+            .then_some(Effect { look_up_first: now.epoch > FIRST_EPOCH, ..Effect::promised(Transfer, now) }),
         sending_since: None,
         look_up_at: None,
         look_ups: 0,

@@ -128,7 +128,7 @@ impl World {
             loose: Vec::new(),
             reversals: Vec::new(),
             now: START,
-            epoch: 0,
+            epoch: 1,
             serial: 0,
             flaw,
         }
@@ -188,7 +188,7 @@ impl World {
         let attempt = Attempt { command, actor, operation };
         let decided = payout::decide(&self.books.payouts[at], &attempt, self.moment());
         // What was sent before a restore may be unknown until an operator approves it again.
-        let unapproved = self.books.payouts[at].status == PayoutStatus::Approval && self.epoch > 0;
+        let unapproved = self.books.payouts[at].status == PayoutStatus::Approval && self.epoch > 1;
         if unapproved && matches!(decided, Err(Undecided::Misfit(Misfit::TransferUnexpected))) {
             return Ok(());
         }
