@@ -33,7 +33,10 @@ impl World {
         } else {
             body["amount"] = json!(self.amount(currency, 500_000));
         }
-        let body = with(body, self.way_to_pay());
+        let mut body = with(body, self.way_to_pay());
+        if currency == "COIN" {
+            on_the_gateways_page(&mut body);
+        }
         let asked = Asked { who: buyer, path: "/v1/checkouts".to_owned(), key: self.hand.key(), body };
         self.take_in(asked).await;
     }
@@ -61,7 +64,7 @@ impl World {
         let who = self.any(DEALERS.len());
         let currency = if self.once_in(3) { "COIN" } else { "SAR" };
         let mut body = json!({ "currency": currency, "amount": self.amount(currency, 800_000), "gateway": "stripe" });
-        if self.once_in(4) {
+        if currency == "SAR" && self.once_in(4) {
             body["mode"] = json!("elements");
         }
         let path = format!("/v1/wallets/{}/top-ups", self.people[who].name);
@@ -243,6 +246,13 @@ impl World {
             _ => self.random.random_range(0..=units),
         };
         if text.contains('.') { format!("{}.{:02}", share / 100, share % 100) } else { share.to_string() }
+    }
+}
+
+/// Where coins are bought.
+fn on_the_gateways_page(body: &mut Value) {
+    if let Some(fields) = body.as_object_mut() {
+        fields.remove("mode");
     }
 }
 

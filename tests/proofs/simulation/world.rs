@@ -264,6 +264,8 @@ impl World {
                 match answer.status {
                     200 | 201 if asked.is_done_once() => self.answered.push(asked),
                     200 | 201 | 403 | 404 | 409 | 422 => {}
+                    // Only what is bought with coins knows just one kind of page.
+                    400 if asked.path.ends_with("/checkouts") => {}
                     other => panic!("{} {} was answered {other}: {:#}", asked.path, asked.body, answer.body),
                 }
                 return Some(answer);

@@ -31,7 +31,8 @@ async fn sent_and_sent_back(hand: &Hand) -> (String, Vec<Told>) {
     assert!(died, "the transfer was never sent");
     let state = hand.people.sandbox().await;
     let ours = |transfer: &&serde_json::Value| transfer["metadata"]["payout_id"] == id.as_str();
-    let transfer = state.list("/transfers").iter().find(ours).unwrap().text("/id").to_owned();
+    let transfer = state.list("/transfers").iter().find(ours);
+    let transfer = transfer.unwrap_or_else(|| panic!("no transfer: {state:#}")).text("/id").to_owned();
     let mut events = of_kinds(&hand.take_events().await, &["transfer.created"]);
     for amount in [1_000, 500] {
         let back = format!("/_local/sandbox/stripe/transfers/{transfer}/reversals");
@@ -46,6 +47,8 @@ async fn dies_after_the_transfer(hand: &Hand, message: &str) -> bool {
     hand.wire.hear(Heard::listen(Some((3, Verdict::KillAfter))));
     let died = hand.system.settle(&message.to_owned()).await.is_none();
     let heard = hand.wire.hear(Heard::default());
+    let calls: Vec<&str> = heard.made.iter().map(|call| call.operation.as_str()).collect();
+    assert!(calls.last().is_some_and(|call| *call == "POST /v1/transfers"), "it died elsewhere: {calls:?}");
     died && heard.made.last().is_some_and(|call| call.operation.contains("/v1/transfers"))
 }
 
