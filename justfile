@@ -26,6 +26,14 @@ test *args:
 canaries *names:
     tests/canaries.py {{ names }}
 
+# Bad days, so many of them; `seed=17` plays one again and tells its story
+simulate seeds="500" seed="":
+    {{ if seed == "" { "HOLDFAST_SEEDS=" + seeds } else { "HOLDFAST_SEED=" + seed } }} cargo test -p holdfast-tests --test proofs simulation -- --nocapture
+
+# Races, so many rounds of the great one
+races rounds="20000":
+    HOLDFAST_RACES={{ rounds }} cargo test -p holdfast-tests --test proofs races
+
 # Format, lints and documentation, as .ci/run checks them
 lint:
     cargo fmt --all --check

@@ -17,8 +17,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use world::World;
 
-/// How many days are played where nobody says otherwise.
-const SEEDS: u64 = 500;
+/// How many days are played where nobody says otherwise: some minutes of two processors.
+const SEEDS: u64 = 100;
 /// How many are played side by side.
 const AT_ONCE: u64 = 4;
 

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 /// Longer than any path through the lifecycle: two disputes, three rounds of changes, all extensions, and everything by the last
 /// minute.
 const ROUNDS: usize = 60;
-/// What passes between two looks, in hours.
-const LATER: u64 = 6 * 24;
+/// What passes between two looks, in hours: more each time, up to a month.
+const LATER: u64 = 4 * 24;
+const LONGEST: u64 = 30 * 24;
 /// Whoever is not answered by then never is.
 const MOST_TRIES: usize = 12;
 
@@ -21,8 +22,9 @@ impl World {
         self.hand.people.switch_sandbox(json!({ "next": [], "balance": { "available_after_s": 0 } })).await;
         self.fill_balance().await;
         self.everybody_tries_again().await;
-        let mut open = Vec::new();
-        for _round in 0..ROUNDS {
+        let (mut open, mut later) = (Vec::new(), 0);
+        for round in 0..ROUNDS {
+            self.tell(&format!("round {round}, {} things are open", open.len()));
             self.an_hour_passes().await;
             self.the_operator_decides().await;
             self.the_bank_decides().await;
@@ -31,7 +33,8 @@ impl World {
             if open.is_empty() {
                 break;
             }
-            self.let_hours_pass(LATER).await;
+            later = LONGEST.min(later + LATER);
+            self.let_hours_pass(later).await;
         }
         assert!(open.is_empty(), "stuck: {open:#?}");
         for asked in std::mem::take(&mut self.answered) {
