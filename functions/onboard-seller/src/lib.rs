@@ -25,7 +25,7 @@ pub async fn handle(app: &App, gateways: &Gateways, incoming: Incoming) -> Answe
     incoming.query(&[])?;
     match incoming.last_segment() {
         "onboarding" => onboarding::begin(app, gateways, &incoming, owner).await,
-        "payout-policy" => policy::set(app, &incoming, owner).await,
+        "payout-policy" => policy::set(app, gateways, &incoming, owner).await,
         _ => {
             let seller = app.store.aggregate::<Seller>(&owner).await?;
             Ok(Reply::ok(&views::seller(&owner, seller.as_ref(), &app.store.wallets(&owner).await?)))

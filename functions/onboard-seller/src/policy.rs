@@ -5,6 +5,7 @@ use escrow_domain::money::Minor;
 use escrow_domain::seller::Seller;
 use escrow_domain::time::Period;
 use escrow_domain::wallet::{AutoPayout, Wallet};
+use escrow_gateways::Gateways;
 use escrow_http::amount::AmountField;
 use escrow_http::app::App;
 use escrow_http::fields::{invalid, word};
@@ -24,7 +25,7 @@ struct Body {
     every: Option<String>,
 }
 
-pub(crate) async fn set(app: &App, incoming: &Incoming, owner: UserId) -> Answer<Reply> {
+pub(crate) async fn set(app: &App, gateways: &Gateways, incoming: &Incoming, owner: UserId) -> Answer<Reply> {
     let body: Body = incoming.json()?;
     let currency = app.config.currencies.find(&body.currency).ok_or_else(|| {
         let expected = "a code of ISO 4217 in capitals, or a registered coin";
@@ -37,6 +38,10 @@ pub(crate) async fn set(app: &App, incoming: &Incoming, owner: UserId) -> Answer
     };
     let wish = if body.automatic {
         let gateway = gateway(body.gateway.as_deref())?;
+        if let Some(name) = gateway.filter(|name| gateways.get(*name).is_none()) {
+            let why = format!("{name} is not set up in this deployment");
+            return Err(Problem::input(Code::GatewayNotConfigured, "/gateway", why));
+        }
         if gateway.is_some() && app.config.is_coin(currency) {
             let why = format!("{currency} is a unit of the platform's own: it is paid out by hand (manual) only.");
             return Err(Problem::input(Code::AmountNotSupported, "/gateway", why));

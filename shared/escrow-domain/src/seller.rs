@@ -412,7 +412,7 @@ mod tests {
         let seller = next(&seller, seller.told(&gone, at(5)));
         let seller = next(&seller, seller.begin(STRIPE, at(6)));
         let owner = seller.owner.clone();
-        assert_eq!(seller.account(STRIPE).unwrap().key(&owner), "seller-usr_seller-1");
+        assert_eq!(seller.account(STRIPE).unwrap().key(&owner), "seller-usr_seller#1");
         let seller = next(&seller, seller.next_attempt(STRIPE, 1, at(7)));
         assert_eq!(seller.next_attempt(STRIPE, 1, at(7)), Ok(Outcome::AlreadyDone));
         let seller = next(&seller, seller.opened(STRIPE, "acct_2", at(8)));

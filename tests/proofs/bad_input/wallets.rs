@@ -276,6 +276,7 @@ async fn wishes_to_be_paid_out_that_cannot_be_kept() {
         (also(json!({ "currency": "XXX" })), 400, "currency_unknown", "/currency"),
         (also(json!({ "gateway": null })), 400, "body_invalid", "/gateway"),
         (also(json!({ "gateway": "bank" })), 400, "gateway_unknown", "/gateway"),
+        (also(json!({ "gateway": "moyasar" })), 422, "gateway_not_configured", "/gateway"),
         (also(json!({ "currency": "COIN", "gateway": "stripe" })), 422, "amount_not_supported", "/gateway"),
         (also(json!({ "every": "weekly" })), 400, "body_invalid", "/every"),
         (also(json!({ "every": "P1M" })), 400, "body_invalid", "/every"),
