@@ -193,6 +193,53 @@ CANARIES = [
         "if top_up.payment.captures.len() > 9 {",
         [(DOMAIN, "payouts::top_ups")],
     ),
+    Canary(
+        "fact-named-by-its-event",
+        "shared/escrow-gateways/src/hear.rs",
+        'let Some(operation) = fact.operation(gateway.name()) else { return Heard::Nothing("ignored") };',
+        'if fact.operation(gateway.name()).is_none() {\n        return Heard::Nothing("ignored");\n    }\n'
+        '    let operation = Operation::of_gateway(gateway.name(), &notice.event_id, "told");',
+        # What a webhook has told is read once more in the gateway's own lists.
+        [(PROOFS, "webhooks::chargebacks::what_was_told_to_nobody"), (PROOFS, "simulation")],
+    ),
+    Canary(
+        "clock-runs-during-a-freeze",
+        "shared/escrow-domain/src/decide/tick.rs",
+        "        if self.is_stopped() {\n            return timers;\n        }\n",
+        "",
+        [(DOMAIN, "sentences::stops"), (DOMAIN, "properties"), (PROOFS, "stories::frozen")],
+    ),
+    Canary(
+        "refund-sent-during-a-freeze",
+        "shared/escrow-domain/src/work.rs",
+        "            Task::Refund(_) if self.is_stopped() => Way::Stopped,\n",
+        "",
+        [(DOMAIN, "sentences::stops"), (PROOFS, "refunds::a_refund_that_never_reached")],
+    ),
+    Canary(
+        "second-capture-taken-for-the-first",
+        "shared/escrow-domain/src/decide/facts.rs",
+        ".any(|payment| payment.capture(capture).is_some())",
+        ".any(|payment| !payment.captures.is_empty())",
+        [(DOMAIN, "sentences::money_in::another_capture"), (PROOFS, "stories::payments::a_second_capture")],
+    ),
+    Canary(
+        "late-payment-funds-what-expired",
+        "shared/escrow-domain/src/lifecycle.rs",
+        "row(Gateway,  &[Pending],             Becomes(Held)),",
+        "row(Gateway,  &[Pending, Expired],    Becomes(Held)),",
+        [(DOMAIN, "sentences::money_in::a_late_payment"), (PROOFS, "stories::payments::a_late_payment")],
+    ),
+    Canary(
+        "silence-taken-for-a-failed-payout",
+        "functions/settle/src/payout.rs",
+        "let look_up_first = matches!(error, CallError::ServerError { .. });\n"
+        "                self.later(payout, look_up_first, &error).await",
+        'let outcome = TransferOutcome::Failed("it did not answer".to_owned());\n'
+        '                let operation = Operation::of_gateway(self.gateway.name(), &key, "refused");\n'
+        "                self.book(payout, transfer(self.gateway.name(), key, ask.money, outcome), operation).await",
+        [(PROOFS, "payouts::a_payout_survives_every_blow"), (PROOFS, "simulation")],
+    ),
 ]
 
 
