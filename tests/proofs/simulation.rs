@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use world::World;
 
 /// How many days are played where nobody says otherwise: some minutes of two processors.
-const SEEDS: u64 = 100;
+const SEEDS: u64 = 150;
 /// How many are played side by side.
 const AT_ONCE: u64 = 4;
 

@@ -140,24 +140,49 @@ impl World {
 
     /// Somebody looks at an escrow and does one of the things that they are told they may do.
     pub(crate) async fn somebody_does_what_they_may(&mut self) {
-        let Some(id) = self.an_escrow() else { return };
-        let who = self.any(self.people.len());
-        let Some(escrow) = self.see(who, &format!("/v1/escrows/{id}")).await else { return };
+        let Some(id) = self.one_that_matters() else { return };
+        // Whoever has nothing to do with it sees nothing.
+        let (who, escrow) = loop {
+            let who = self.any(self.people.len());
+            if let Some(escrow) = self.see(who, &format!("/v1/escrows/{id}")).await {
+                break (who, escrow);
+            }
+            if self.once_in(6) {
+                return;
+            }
+        };
         let may = allowed(&escrow);
         if may.is_empty() {
             return;
         }
-        let action = may[self.any(may.len())].clone();
-        // Operators rarely step in.
-        let rare = action.starts_with("operator_") || action == "freeze";
+        // What ends a dispute is seldom to be had, and taken where it is.
+        let ends = may.iter().find(|action| matches!(action.as_str(), "accept" | "rule")).cloned();
+        let action = match ends {
+            Some(end) if !self.once_in(3) => end,
+            _ => may[self.any(may.len())].clone(),
+        };
+        // Operators rarely step in, and few give up what they have just ordered.
+        let rare = action.starts_with("operator_") || matches!(action.as_str(), "freeze" | "cancel");
         if rare && !self.once_in(4) {
             return;
         }
         let Some((command, body)) = self.command(&action, &escrow) else { return };
         self.fired.count(&action);
         let path = format!("/v1/escrows/{id}/{command}");
+        if command == "dispute" {
+            self.disputed.insert(id);
+        }
         let asked = Asked { who, path, key: self.hand.key(), body };
         self.take_in(asked).await;
+    }
+
+    /// An escrow; one in two times one that is disputed.
+    fn one_that_matters(&mut self) -> Option<String> {
+        if self.disputed.is_empty() || self.once_in(2) {
+            return self.an_escrow();
+        }
+        let at = self.any(self.disputed.len());
+        self.disputed.iter().nth(at).cloned()
     }
 
     /// The command of an action, and what it says.

@@ -78,6 +78,8 @@ pub(crate) struct World {
     pub(crate) people: Vec<Person>,
     /// Of every escrow that was answered.
     pub(crate) escrows: BTreeSet<String>,
+    /// Of those that were disputed.
+    pub(crate) disputed: BTreeSet<String>,
     /// Where people can pay.
     pub(crate) pages: Vec<String>,
     /// Where sellers go on.
@@ -126,6 +128,7 @@ impl World {
             random,
             people,
             escrows: BTreeSet::new(),
+            disputed: BTreeSet::new(),
             pages: Vec::new(),
             links: Vec::new(),
             unanswered: Vec::new(),
@@ -185,6 +188,14 @@ impl World {
             }
         }
         self.hand.drain(false).await;
+        if self.once_in(2) {
+            // What was bought ready-made is released at once, and some of it leaves again.
+            self.hand.sweep().await;
+            for _ in 0..3 {
+                self.a_wallet_is_asked_for_money().await;
+            }
+            self.hand.drain(false).await;
+        }
     }
 
     /// The day itself.
@@ -194,11 +205,11 @@ impl World {
         for _moment in 0..self.length {
             self.gather().await;
             match self.random.random_range(0..100) {
-                0..9 => self.order().await,
-                9..12 => self.top_up().await,
-                12..15 => self.pay_for_the_next_part().await,
-                15..25 => self.pay().await,
-                25..47 => self.somebody_does_what_they_may().await,
+                0..7 => self.order().await,
+                7..9 => self.top_up().await,
+                9..12 => self.pay_for_the_next_part().await,
+                12..19 => self.pay().await,
+                19..47 => self.somebody_does_what_they_may().await,
                 47..50 => self.a_seller_is_onboarded().await,
                 50..54 => self.a_wallet_is_asked_for_money().await,
                 54..57 => self.an_operator_looks_at_payouts().await,
