@@ -211,18 +211,18 @@ fn escaped(name: &str) -> String {
 mod tests {
     use super::*;
 
-    /// An answer of that status and body to `GET /v1/wallets/usr_1`: what the contract says of it.
+    /// An answer of that status and body to `GET /v1/disputes`: what the contract says of it.
     fn said(status: u16, media: &str, body: Value) -> String {
         let mut headers = http::HeaderMap::new();
         headers.insert("x-request-id", http::HeaderValue::from_static("req_1"));
         headers.insert("content-type", http::HeaderValue::from_str(media).expect("a media type"));
         let answer = Answer { call: String::new(), status, headers, body, text: String::new() };
-        check(&Method::GET, "/v1/wallets/usr_1", &answer).err().unwrap_or_default()
+        check(&Method::GET, "/v1/disputes", &answer).err().unwrap_or_default()
     }
 
     #[test]
     fn an_answer_as_described_is_let_through() {
-        assert_eq!(said(200, "application/json", json!({ "owner": "usr_1", "balances": [] })), "");
+        assert_eq!(said(200, "application/json", json!({ "data": [], "next_cursor": null })), "");
         let problem = json!({
             "type": "https://holdfast.dev/problems/not_found", "title": "Not found", "status": 404, "detail": "No.",
             "instance": "req_1", "code": "not_found",
@@ -232,13 +232,13 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_not_as_described_is_not() {
-        let wallet = json!({ "owner": "usr_1", "balances": [] });
+        let page = json!({ "data": [], "next_cursor": null });
         for (status, media, body, word) in [
-            (200, "application/json", json!({ "balances": [] }), "owner"),
-            (200, "application/json", json!({ "owner": "usr 1", "balances": [] }), "/owner"),
-            (200, "application/json", json!({ "owner": "usr_1", "balances": {} }), "/balances"),
-            (200, "text/plain", wallet.clone(), "no content"),
-            (201, "application/json", wallet, "no response 201"),
+            (200, "application/json", json!({ "next_cursor": null }), "data"),
+            (200, "application/json", json!({ "data": [], "next_cursor": 7 }), "/next_cursor"),
+            (200, "application/json", json!({ "data": {}, "next_cursor": null }), "/data"),
+            (200, "text/plain", page.clone(), "no content"),
+            (201, "application/json", page, "no response 201"),
             (404, "application/problem+json", json!({ "code": "lost", "status": 404, "instance": "req_1" }), "lost"),
         ] {
             let said = said(status, media, body);
