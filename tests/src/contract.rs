@@ -224,10 +224,10 @@ mod tests {
     fn an_answer_as_described_is_let_through() {
         assert_eq!(said(200, "application/json", json!({ "data": [], "next_cursor": null })), "");
         let problem = json!({
-            "type": "https://holdfast.dev/problems/not_found", "title": "Not found", "status": 404, "detail": "No.",
-            "instance": "req_1", "code": "not_found",
+            "type": "https://holdfast.dev/problems/forbidden", "title": "Not allowed", "status": 403, "detail": "No.",
+            "instance": "req_1", "code": "forbidden",
         });
-        assert_eq!(said(404, "application/problem+json", problem), "");
+        assert_eq!(said(403, "application/problem+json", problem), "");
     }
 
     #[test]
@@ -239,7 +239,7 @@ mod tests {
             (200, "application/json", json!({ "data": {}, "next_cursor": null }), "/data"),
             (200, "text/plain", page.clone(), "no content"),
             (201, "application/json", page, "no response 201"),
-            (404, "application/problem+json", json!({ "code": "lost", "status": 404, "instance": "req_1" }), "lost"),
+            (403, "application/problem+json", json!({ "code": "lost", "status": 403, "instance": "req_1" }), "lost"),
         ] {
             let said = said(status, media, body);
             assert!(said.contains(word), "{word:?} is not in {said:?}");
